@@ -1,0 +1,256 @@
+"""The one writer of synthetic media: whatever the studio shows of a synthetic face leaves through here, marked.
+
+Three steps, none of which can be left out: the marks in the pixels (:data:`PIXEL_MARKS`), the signed Content
+Credentials, and a rename that only happens when both are there. A test holds that nothing else in the code encodes
+pictures.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Protocol
+
+import numpy as np
+
+from datasets.atomic import disk_error, refuse_overwrite, remove, replacing
+from datasets.errors import InputError, Refused
+from datasets.provenance.badge import badge
+from datasets.provenance.consent import require
+from datasets.provenance.credentials import Ingredient, Making, file_hash, sign
+from datasets.provenance.identity import identity
+from datasets.provenance.reading import read_credentials
+from datasets.video import ClipInfo, Frame
+
+__all__ = ["Ingredient", "Making", "Mark", "Marks", "SyntheticWriter", "picture_bytes", "write_picture"]
+
+VIDEO_TYPES = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime"}
+PICTURE_FORMATS = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png"}
+SIDECAR = ".c2pa"
+DEFAULT_CRF = 18
+JPEG_QUALITY = 92
+
+PictureFormat = Literal["jpeg", "png"]
+
+
+class Mark(Protocol):
+    """Something that the writer puts into the pixels of every frame.
+
+    Attributes:
+        name: as the manifest calls it.
+    """
+
+    name: str
+
+    def apply(self, image: np.ndarray) -> np.ndarray:
+        """A marked copy of a uint8 RGB HxWx3 picture."""
+        ...
+
+
+class Badge:
+    """The visible "AI" badge."""
+
+    name = "badge"
+
+    def apply(self, image: np.ndarray) -> np.ndarray:
+        return badge(image)
+
+
+# Applied in this order. The invisible watermark goes before the badge, so that the badge stays clean.
+PIXEL_MARKS: tuple[Mark, ...] = (Badge(),)
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What an output carries.
+
+    Attributes:
+        badge: whether the visible badge is in every frame.
+        credentials: state of its Content Credentials, read back from the finished file.
+        watermark: id of the invisible watermark; None, because this version writes none.
+        notes: what else a person should know, e.g. that the sound was encoded anew.
+    """
+
+    badge: bool
+    credentials: str
+    watermark: str | None
+    notes: tuple[str, ...]
+
+
+class SyntheticWriter:
+    """Write a synthetic clip: frames in, a marked, signed, complete file out, or none.
+
+    Use it as a context manager. On a clean exit the file is signed, read back and renamed into place, its manifest is
+    kept beside it (``OUT.c2pa``), and :attr:`marks` says what it carries. On any error, Ctrl-C included, nothing is
+    left. Should the process be killed, a hidden temporary with the badge in it stays and is removed by the next run.
+
+    Args:
+        path: the output, ``.mp4``, ``.m4v`` or ``.mov``.
+        like: a clip whose size, rate, time base and sound the output takes over.
+        making: what the manifest says.
+        crf: H.264 quality, 0 to 51, lower is better.
+        force: replace a file that is there.
+
+    Raises:
+        InputError: the file exists, has another suffix, or the disk is full.
+        Refused: a consent record is missing or has expired, or the file could not be signed.
+    """
+
+    def __init__(self, path: Path, like: ClipInfo, making: Making, crf: int = DEFAULT_CRF, force: bool = False) -> None:
+        self.path, self.like, self.making = Path(path), like, making
+        if self.path.suffix.lower() not in VIDEO_TYPES:
+            raise InputError(f"{self.path} must end in .mp4 or .mov: only these carry the marks.")
+        for file in (self.path, self.path.with_suffix(SIDECAR)):
+            refuse_overwrite(file, force)
+        _check(making)
+        self.crf, self.frames = crf, 0
+        self.marks: Marks | None = None
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> SyntheticWriter:
+        from datasets.encode import encoder_like
+
+        remove_stale(self.path)
+        with contextlib.ExitStack() as stack:
+            # Entered in this order, so that the clip is renamed first and its manifest's copy second.
+            self._sidecar = stack.enter_context(replacing(self.path.with_suffix(SIDECAR)))
+            self._signed = stack.enter_context(replacing(self.path))
+            self._unsigned = _beside(self.path, "unsigned")
+            stack.callback(remove, self._unsigned)
+            self._encoder = encoder_like(self._unsigned, self.like, crf=self.crf, name=self.path)
+            stack.callback(self._encoder.abandon)
+            self._stack = stack.pop_all()
+        return self
+
+    def write(self, frame: Frame) -> None:
+        """Mark one frame and append it; its time must be later than the last one's."""
+        image = marked(frame.image)
+        try:
+            self._encoder.write(Frame(frame.index, frame.time, image))
+        except OSError as error:
+            raise disk_error(error, self.path) or error from error
+        self.frames += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # The stack lets go of the encoder, removes what is temporary, and renames only when there was no error.
+        if error is not None:
+            self._stack.__exit__(kind, error, trace)
+            return
+        with self._stack:
+            self._finish()
+
+    def _finish(self) -> None:
+        if not self.frames:
+            raise InputError(f"{self.path} was not written: there was not one frame to write.")
+        self._encoder.close()
+        format = VIDEO_TYPES[self.path.suffix.lower()]
+        with self._unsigned.open("rb") as source, self._signed.open("w+b") as target:
+            manifest_bytes = sign(self.making, format, source, target, [mark.name for mark in PIXEL_MARKS])
+            os.fsync(target.fileno())
+        self._sidecar.write_bytes(manifest_bytes)
+        self.marks = Marks(True, _read_back(self._signed, self.path), None, tuple(self._encoder.notes))
+
+
+def marked(image: np.ndarray) -> np.ndarray:
+    """A uint8 RGB HxWx3 picture with every mark of :data:`PIXEL_MARKS` in its pixels; a new array."""
+    for mark in PIXEL_MARKS:
+        image = mark.apply(image)
+    return image
+
+
+def _check(making: Making) -> None:
+    """Stop before the work begins when its result could not be written."""
+    require(making.consent)
+    parents = [i for i in making.ingredients if i.relationship == "parentOf"]
+    if len(parents) > 1:
+        raise ValueError("a manifest has one parentOf ingredient at most")
+    for ingredient in making.ingredients:
+        file_hash(ingredient.path)
+    identity()
+
+
+def _read_back(path: Path, name: Path) -> str:
+    state = read_credentials(path).state
+    if state != "trusted":
+        raise Refused(f"{name} was not written: its Content Credentials read back as {state}, not as this studio's.")
+    return state
+
+
+def _beside(path: Path, what: str) -> Path:
+    return path.with_name(f".{path.stem}.{os.getpid()}.{what}.tmp{path.suffix}")
+
+
+def remove_stale(path: Path) -> None:
+    """Remove hidden temporaries of ``path`` that killed processes left."""
+    stem = glob.escape(path.stem)
+    for suffix in {path.suffix, SIDECAR}:
+        for left in path.parent.glob(f".{stem}.*.tmp{glob.escape(suffix)}"):
+            process = left.name[len(path.stem) + 2 :].split(".")[0]
+            if process.isdigit() and not _alive(int(process)):
+                remove(left)
+
+
+def _alive(process: int) -> bool:
+    if os.name == "nt":  # signal 0 is no question there, but Ctrl-C
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def picture_bytes(
+    image: np.ndarray, making: Making, format: PictureFormat = "jpeg", quality: int = JPEG_QUALITY
+) -> bytes:
+    """A synthetic picture as a file's bytes: marked, encoded, signed.
+
+    Args:
+        image: uint8 RGB HxWx3; it is not changed.
+        quality: of JPEG, 1 to 100.
+
+    Raises:
+        Refused: a consent record is missing, or the picture could not be signed.
+    """
+    import cv2
+
+    if format not in ("jpeg", "png"):
+        raise InputError(f"A synthetic picture is written as jpeg or png, not as {format}.")
+    _check(making)
+    options: Sequence[int] = [cv2.IMWRITE_JPEG_QUALITY, quality] if format == "jpeg" else []
+    done, encoded = cv2.imencode("." + format, cv2.cvtColor(marked(image), cv2.COLOR_RGB2BGR), options)
+    if not done:
+        raise InputError(f"{making.title} cannot be encoded as {format}.")
+    signed = BytesIO()
+    sign(making, f"image/{format}", BytesIO(encoded.tobytes()), signed, [mark.name for mark in PIXEL_MARKS])
+    return signed.getvalue()
+
+
+def write_picture(path: Path, image: np.ndarray, making: Making, quality: int = JPEG_QUALITY) -> None:
+    """Write a synthetic picture, marked and signed, all or nothing; a file that is there is replaced.
+
+    Args:
+        path: ``.jpg``, ``.jpeg`` or ``.png``.
+        image: uint8 RGB HxWx3.
+
+    Raises:
+        InputError: another suffix, or the disk is full.
+        Refused: a consent record is missing, or the picture could not be signed.
+    """
+    path = Path(path)
+    format = PICTURE_FORMATS.get(path.suffix.lower())
+    if format is None:
+        raise InputError(f"{path} must end in .jpg or .png: these carry the marks.")
+    content = picture_bytes(image, making, "png" if format == "png" else "jpeg", quality)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)

@@ -1,0 +1,304 @@
+"""Reading and writing video: frames with the container's own timestamps, in memory that does not grow.
+
+Images are RGB ``uint8`` arrays HxWx3, upright (the container's rotation is applied). Time is seconds from the
+container's timestamps, never ``index / fps``.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, TypeVar
+
+import av
+import numpy as np
+
+from datasets.errors import InputError
+
+T = TypeVar("T")
+
+PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+UNSPECIFIED, BT709, BT601 = 2, 1, 5
+HD_LINES = 720
+DECODER_THREADS = 2
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture of a clip.
+
+    Attributes:
+        index: position in presentation order, from 0.
+        time: presentation time in seconds.
+        image: uint8 RGB, HxWx3, upright.
+    """
+
+    index: int
+    time: float
+    image: np.ndarray
+
+
+@dataclass(frozen=True)
+class ClipInfo:
+    """What a container says of itself.
+
+    Attributes:
+        width, height: of the upright picture, pixels.
+        rotation: degrees (0, 90, 180, 270) that the reader turns the coded picture by.
+        rate: average frames a second.
+        time_base: unit of the container's timestamps, seconds.
+        duration: seconds, 0.0 when the container does not say.
+        frames: number of frames by the container's count, or an estimate from duration and rate.
+        has_audio: whether an audio stream is there.
+    """
+
+    path: Path
+    width: int
+    height: int
+    rotation: int
+    rate: Fraction
+    time_base: Fraction
+    duration: float
+    frames: int
+    has_audio: bool
+    codec: str
+
+
+def is_picture(path: Path) -> bool:
+    """Whether the name says that this is a still picture."""
+    return path.suffix.lower() in PICTURES
+
+
+def open_container(path: Path) -> Any:
+    """Open a video for reading; the caller closes it. Raises InputError with a sentence for a person."""
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"There is no file {path}.")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, and a video file is needed.")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path} is an empty file.")
+    try:
+        container = av.open(str(path))
+    except PermissionError as error:
+        raise InputError(f"{path} cannot be read: permission denied.") from error
+    except (av.error.FFmpegError, ValueError, OSError) as error:
+        raise InputError(f"{path} is not a video that can be read, or it is cut off before its index.") from error
+    if not container.streams.video:
+        container.close()
+        raise InputError(f"{path} has no video stream.")
+    stream = container.streams.video[0]
+    stream.thread_type = "AUTO"
+    stream.codec_context.thread_count = DECODER_THREADS
+    return container
+
+
+def probe(path: Path) -> ClipInfo:
+    """Describe a clip, and make sure that it can be decoded and is whole.
+
+    Decodes one frame and looks at the last packets; the time it takes does not grow with the clip's length.
+
+    Raises:
+        InputError: missing, not a video, without frames, or cut off.
+    """
+    path = Path(path)
+    with open_container(path) as container:
+        stream = container.streams.video[0]
+        try:
+            first = next(container.decode(stream), None)
+        except av.error.FFmpegError as error:
+            raise InputError(f"{path} is damaged: its first frame cannot be decoded.") from error
+        if first is None:
+            raise InputError(f"{path} holds no frames.")
+        rotation = int(round(first.rotation / 90) * 90) % 360
+        width, height = first.width, first.height
+        if rotation in (90, 270):
+            width, height = height, width
+        rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
+        duration = _duration(container, stream)
+        frames = stream.frames or round(duration * rate) or 1
+        _check_tail(path, container, stream, duration, rate)
+        return ClipInfo(
+            path=path,
+            width=width,
+            height=height,
+            rotation=rotation,
+            rate=rate,
+            time_base=Fraction(stream.time_base),
+            duration=duration,
+            frames=int(frames),
+            has_audio=bool(container.streams.audio),
+            codec=stream.codec_context.name,
+        )
+
+
+def _duration(container: Any, stream: Any) -> float:
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    if container.duration:
+        return container.duration / av.time_base
+    return 0.0
+
+
+def _check_tail(path: Path, container: Any, stream: Any, duration: float, rate: Fraction) -> None:
+    """Raise InputError when the packets end well before the duration that the index declares."""
+    if not stream.duration or duration < 0.5:
+        return
+    start = stream.start_time or 0
+    last = None
+    try:
+        container.seek(start + int(stream.duration * 0.98), stream=stream)
+        for packet in container.demux(stream):
+            if packet.pts is not None:
+                last = packet.pts if last is None else max(last, packet.pts)
+    except av.error.FFmpegError:
+        last = None
+    allowed = max(0.5, 3.0 / float(rate))
+    if last is None or float((last - start) * stream.time_base) < duration - allowed:
+        found = 0.0 if last is None else float((last - start) * stream.time_base)
+        raise InputError(f"{path} is cut off: its index promises {duration:.1f} s, its data ends near {found:.1f} s.")
+
+
+def to_rgb(picture: Any) -> np.ndarray:
+    """A decoded ``av.VideoFrame`` as upright uint8 RGB HxWx3, by the colour matrix it declares.
+
+    Untagged pictures are taken as BT.709 from 720 lines up and BT.601 below, as players do.
+    """
+    matrix = picture.colorspace
+    if matrix == UNSPECIFIED:
+        matrix = BT709 if min(picture.width, picture.height) >= HD_LINES else BT601
+    image = picture.to_ndarray(format="rgb24", src_colorspace=matrix, dst_colorspace=matrix)
+    turns = round(picture.rotation / 90) % 4
+    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+
+
+def read_frames(path: Path, every: int = 1, start: int = 0) -> Iterator[Frame]:
+    """Yield every ``every``-th frame from frame number ``start`` on, in presentation order.
+
+    Raises:
+        InputError: the file can't be opened, holds no frame, or breaks off while decoding.
+    """
+    index = -1
+    with open_container(path) as container:
+        stream = container.streams.video[0]
+        try:
+            for index, picture in enumerate(container.decode(stream)):
+                if index >= start and (index - start) % every == 0:
+                    yield Frame(index, _seconds(picture, stream, index), to_rgb(picture))
+        except av.error.FFmpegError as error:
+            raise InputError(f"{path} is damaged after frame {index}.") from error
+    if index < 0:
+        raise InputError(f"{path} holds no frames.")
+
+
+def _seconds(picture: Any, stream: Any, index: int) -> float:
+    if picture.pts is None:
+        return index / float(stream.average_rate or 25)
+    return float(picture.pts * picture.time_base)
+
+
+def timestamps(path: Path) -> np.ndarray:
+    """Presentation times of all frames, float64 seconds (N,), ascending; read from the packets, without decoding."""
+    with open_container(path) as container:
+        stream = container.streams.video[0]
+        base = stream.time_base
+        try:
+            ticks = [packet.pts for packet in container.demux(stream) if packet.pts is not None]
+        except av.error.FFmpegError as error:
+            raise InputError(f"{path} is damaged.") from error
+    if not ticks:
+        raise InputError(f"{path} holds no frames.")
+    return np.sort(np.asarray(ticks, dtype=np.float64)) * float(base)
+
+
+def spread(path: Path, count: int) -> Iterator[Frame]:
+    """Yield ``count`` frames spread evenly over the clip (all of them when it has fewer), by seeking.
+
+    Every frame carries its true index. The middle of each of ``count`` equal parts is taken.
+    """
+    times = timestamps(path)
+    wanted = np.unique(((np.arange(count) + 0.5) * len(times) / count).astype(int)) if count < len(times) else None
+    if wanted is None:
+        yield from read_frames(path)
+        return
+    yield from frames_at(path, wanted.tolist(), times)
+
+
+def frames_at(path: Path, indices: Iterable[int], times: np.ndarray | None = None) -> Iterator[Frame]:
+    """Yield the frames with these ascending indices; long gaps are crossed by seeking.
+
+    Args:
+        times: what :func:`timestamps` says of the clip, if it is known already.
+    """
+    times = timestamps(path) if times is None else times
+    with open_container(path) as container:
+        stream = container.streams.video[0]
+        tolerance = float(stream.time_base) * 0.75
+        pictures: Iterator[Any] = iter(())
+        at = -np.inf
+        try:
+            for index in indices:
+                target = times[index]
+                if target - at > 2.0:
+                    ticks = round(target / float(stream.time_base))
+                    container.seek(ticks, stream=stream, backward=True)
+                    pictures = container.decode(stream)
+                for picture in pictures:
+                    at = _seconds(picture, stream, index)
+                    if at >= target - tolerance:
+                        yield Frame(index, at, to_rgb(picture))
+                        break
+        except av.error.FFmpegError as error:
+            raise InputError(f"{path} is damaged near {at:.1f} s.") from error
+
+
+def ahead(items: Iterable[T], depth: int = 4) -> Iterator[T]:
+    """Yield ``items``, made in a thread up to ``depth`` ahead, so that decoding overlaps the work on frames."""
+    ready: queue.Queue[Any] = queue.Queue(maxsize=depth)
+    stop, end = threading.Event(), object()
+
+    def put(thing: Any) -> bool:
+        while not stop.is_set():
+            try:
+                ready.put(thing, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def work() -> None:
+        try:
+            for item in items:
+                if not put(item):
+                    return
+            put(end)
+        except BaseException as error:  # handed to the consumer, which raises it
+            put(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        while (thing := ready.get()) is not end:
+            if isinstance(thing, BaseException):
+                raise thing
+            yield thing
+    finally:
+        stop.set()
+        thread.join(timeout=10)
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """A still picture as uint8 RGB HxWx3, its EXIF orientation applied. Raises InputError."""
+    import cv2
+
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"There is no file {path}.")
+    image = cv2.imdecode(np.fromfile(path, dtype=np.uint8), cv2.IMREAD_COLOR) if path.stat().st_size else None
+    if image is None:
+        raise InputError(f"{path} is not a picture that can be read.")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

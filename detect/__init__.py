@@ -1,0 +1,1 @@
+"""Detectors: train one, score a video, explain the score."""

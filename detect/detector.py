@@ -1,0 +1,233 @@
+"""What a detector is: the protocol, the table of models, and how a trained one is kept on disk.
+
+A model is a ``torch.nn.Module`` that a file in ``detect/models`` registers under a name; adding one is one new file.
+A trained detector is such a module with a card, which says all that is needed to use it.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+
+from datasets.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+    from detect.calibration import Platt
+    from detect.competence import Competence
+
+KIND = "detector"
+VERSION = "1"
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class FaceScores:
+    """What a detector says of N face crops.
+
+    Attributes:
+        probability: float64 (N,) in [0, 1], calibrated: that the face was manipulated.
+        heatmap: float32 (N, h, w) in [0, 1], where; it covers the whole crop.
+        features: float32 (N, d), what the competence reference is measured on.
+        logit: float64 (N,), the score before calibration.
+    """
+
+    probability: np.ndarray
+    heatmap: np.ndarray
+    features: np.ndarray
+    logit: np.ndarray
+
+
+class Detector(Protocol):
+    """What scores aligned face crops."""
+
+    card: Mapping[str, Any]
+    calibration: Platt
+    competence: Competence
+
+    def score(self, crops: np.ndarray) -> FaceScores:
+        """Score uint8 RGB crops (N, S, S, 3), aligned and sized as the card says; ValueError otherwise."""
+        ...
+
+
+class ModelOutput(NamedTuple):
+    """What a model's forward pass gives for float32 images (N, 3, S, S), normalised as its card says.
+
+    Attributes:
+        logit: (N,), above 0 for manipulated.
+        heat: (N, h, w), logits of the swap mask.
+        features: (N, d).
+    """
+
+    logit: torch.Tensor
+    heat: torch.Tensor
+    features: torch.Tensor
+
+
+@dataclass(frozen=True)
+class BuiltModel:
+    """A fresh model and what its card must say of it.
+
+    Attributes:
+        module: its forward returns :class:`ModelOutput`.
+        options: keyword arguments that build the same architecture again, JSON values.
+        normalisation: ``{"mean": [3], "std": [3]}`` for RGB in [0, 1].
+        initial_weights: where the weights that training starts from come from, in words.
+    """
+
+    module: torch.nn.Module
+    options: Mapping[str, Any]
+    normalisation: Mapping[str, list[float]]
+    initial_weights: str
+
+
+ModelFactory = Callable[..., BuiltModel]
+_MODELS: dict[str, ModelFactory] = {}
+
+
+def register_model(name: str) -> Callable[[ModelFactory], ModelFactory]:
+    """Decorator: make a model known under ``name``. The factory takes keyword options and a ``weights`` word."""
+
+    def keep(factory: ModelFactory) -> ModelFactory:
+        _MODELS[name] = factory
+        return factory
+
+    return keep
+
+
+def registered() -> list[str]:
+    """Names of all models: every file in ``detect/models`` is asked."""
+    import detect.models
+
+    for found in pkgutil.iter_modules(detect.models.__path__):
+        import_module(f"detect.models.{found.name}")
+    return sorted(_MODELS)
+
+
+def build_model(name: str, weights: str = "scratch", **options: Any) -> BuiltModel:
+    """A fresh model.
+
+    Args:
+        name: one of :func:`registered`.
+        weights: ``scratch`` (random), or ``imagenet`` where the model has such weights.
+
+    Raises:
+        InputError: an unknown name or option.
+    """
+    if name not in registered():
+        raise InputError(f"There is no detector model {name!r}; there are: {', '.join(registered())}.")
+    return _MODELS[name](weights=weights, **options)
+
+
+class TrainedDetector:
+    """A model with its weights, its calibration and the limits of what it knows. Meets :class:`Detector`."""
+
+    def __init__(
+        self, module: torch.nn.Module, card: Mapping[str, Any], competence: Competence, device: str = "cpu"
+    ) -> None:
+        from detect.calibration import Platt
+
+        self.module = module.to(device).eval()
+        self.card, self.competence, self.device = card, competence, device
+        self.calibration = Platt.from_card(card["calibration"])
+        self.size = int(card["input"]["size"])
+
+    def score(self, crops: np.ndarray) -> FaceScores:
+        """See :meth:`Detector.score`."""
+        if crops.ndim != 4 or crops.shape[1:] != (self.size, self.size, 3) or crops.dtype != np.uint8:
+            raise ValueError(
+                f"crops of {crops.dtype} {crops.shape}, and uint8 (N, {self.size}, {self.size}, 3) is needed"
+            )
+        logit, heat, features = forward(self.module, crops, self.card["input"]["normalisation"], self.device)
+        return FaceScores(self.calibration.probability(logit), heat, features, logit)
+
+
+def forward(
+    module: torch.nn.Module, crops: np.ndarray, normalisation: Mapping[str, list[float]], device: str = "cpu"
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Raw logits float64 (N,), heatmaps float32 (N, h, w) in [0, 1], and features float32 (N, d) of uint8 crops."""
+    import torch
+
+    if not len(crops):
+        raise ValueError("no crops to score")
+    module.eval()
+    parts: list[list[np.ndarray]] = [[], [], []]
+    with torch.inference_mode():
+        for start in range(0, len(crops), BATCH):
+            out = module(to_tensor(crops[start : start + BATCH], normalisation, device))
+            for part, value in zip(parts, (out.logit, out.heat.sigmoid(), out.features), strict=True):
+                part.append(value.float().cpu().numpy())
+    logit, heat, features = (np.concatenate(part) for part in parts)
+    return logit.astype(np.float64), heat, features
+
+
+def to_tensor(crops: np.ndarray, normalisation: Mapping[str, list[float]], device: str = "cpu") -> torch.Tensor:
+    """uint8 (N, S, S, 3) as a normalised float32 (N, 3, S, S) tensor."""
+    import torch
+
+    pixels = torch.from_numpy(np.ascontiguousarray(crops)).to(device).permute(0, 3, 1, 2).float().div_(255)
+    mean = torch.tensor(normalisation["mean"], device=device).view(1, 3, 1, 1)
+    std = torch.tensor(normalisation["std"], device=device).view(1, 3, 1, 1)
+    return pixels.sub_(mean).div_(std)
+
+
+def pick_device(device: str) -> str:
+    """The best device that is here for ``auto``, else the one named. Raises InputError when it is not here."""
+    import torch
+
+    if device == "auto":
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(device.split(":")[0], False):
+        raise InputError(f"This machine has no device {device!r}; use --device auto or cpu.")
+    return device
+
+
+def save_detector(
+    folder: Path, module: torch.nn.Module, card: Mapping[str, Any], competence: Competence
+) -> Mapping[str, Any]:
+    """Write a trained detector; its competence reference travels among the weights. Returns the whole card."""
+    import torch
+
+    from datasets.checkpoint import save_checkpoint
+
+    tensors = {f"model.{name}": tensor for name, tensor in module.state_dict().items()}
+    tensors |= {f"reference.{name}": torch.from_numpy(value) for name, value in competence.arrays().items()}
+    whole = dict(card) | {"kind": KIND, "competence": competence.to_card()}
+    save_checkpoint(folder, whole, tensors)
+    return whole
+
+
+def load_detector(folder: Path, device: str = "auto") -> TrainedDetector:
+    """Load a trained detector from its folder.
+
+    Raises:
+        InputError: nothing there, damaged, tampered with, another kind of model, or an architecture that is unknown.
+    """
+    from datasets.checkpoint import load_checkpoint
+    from detect.competence import Competence
+
+    card, tensors = load_checkpoint(folder, KIND)
+    try:
+        architecture = card["architecture"]
+        module = build_model(architecture["name"], **architecture["options"]).module
+        module.load_state_dict(_under("model.", tensors))
+        arrays = {name: tensor.numpy() for name, tensor in _under("reference.", tensors).items()}
+        competence = Competence.from_card(card["competence"], arrays)
+        return TrainedDetector(module, card, competence, pick_device(device))
+    except (KeyError, TypeError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{folder} holds a detector whose card and weights do not fit together: {reason}.") from error
+
+
+def _under(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,357 @@
+"""How detectable is a swap: its score minus the score of its own original, frame for frame.
+
+The crops of both are cut with one affine, found in the original, so that only the pixels differ. A swap has been
+through the studio's encoder once more than its original: unless told otherwise the original is sent through the same
+encoder first, or the difference would measure the encoder too.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from datasets.encode import DEFAULT_CRF
+from datasets.errors import InputError
+from datasets.progress import Progress, counted, silent
+from detect.results import Heatmap
+from evaluate.metrics import block_bootstrap, iou, pointing_game
+
+if TYPE_CHECKING:
+    from datasets.faces.finder import FaceFinder
+    from datasets.video import ClipInfo, Frame
+    from detect.detector import Detector
+
+IOU_THRESHOLD = 0.5
+LEAD_IN = 1.0
+BATCH = 16
+MASK_FLOOR = 0.02
+
+
+@dataclass(frozen=True)
+class PairedFrame:
+    """One frame of the swap and of its original.
+
+    Attributes:
+        fake, original: calibrated probabilities.
+        heatmap_iou: of the swap's heatmap with the swap mask, or None without a mask, or where nothing was swapped.
+        on_target: whether the heatmap's peak lies in the mask, or None likewise.
+    """
+
+    index: int
+    time: float
+    fake: float
+    original: float
+    heatmap_iou: float | None = None
+    on_target: bool | None = None
+
+
+@dataclass(frozen=True)
+class Detectability:
+    """The paired score of a swap.
+
+    Attributes:
+        fake, original: mean probabilities over the same frames.
+        value: their difference.
+        interval: 95 %, of the paired difference, by blocks of one second.
+        heatmap_iou: mean over the frames in which something was swapped, both cut at ``IOU_THRESHOLD``, or None.
+        heatmap_iou_soft: the same without a cut.
+        pointing: share of these frames in which the heatmap's peak lies in the mask, or None.
+        start, stop: of the part that was looked at, seconds.
+        frames_without_face: frames of that part in whose original no face was found; they are left out.
+        equalised: the encoder that the original was sent through, or None.
+        notes: what a reader should know.
+        heatmaps: of the swap, one for each frame.
+    """
+
+    fake: float
+    original: float
+    value: float
+    interval: tuple[float, float]
+    heatmap_iou: float | None
+    heatmap_iou_soft: float | None
+    pointing: float | None
+    start: float
+    stop: float
+    frames: tuple[PairedFrame, ...]
+    frames_without_face: int
+    equalised: dict[str, Any] | None
+    detector: dict[str, Any]
+    notes: tuple[str, ...]
+    heatmaps: tuple[Heatmap, ...] = field(default=(), repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that ``counterface detectability --json`` writes."""
+        return {
+            "fake": _rounded(self.fake),
+            "original": _rounded(self.original),
+            "detectability": _rounded(self.value),
+            "interval": [_rounded(v) for v in self.interval],
+            "heatmap_iou": _rounded(self.heatmap_iou),
+            "heatmap_iou_soft": _rounded(self.heatmap_iou_soft),
+            "heatmap_iou_threshold": IOU_THRESHOLD,
+            "pointing_game": _rounded(self.pointing),
+            "start": round(self.start, 3),
+            "stop": round(self.stop, 3),
+            "frames_without_face": self.frames_without_face,
+            "equalised": self.equalised,
+            "detector": self.detector,
+            "notes": list(self.notes),
+            "frames": [
+                {
+                    "index": f.index,
+                    "time": round(f.time, 4),
+                    "fake": _rounded(f.fake),
+                    "original": _rounded(f.original),
+                    "heatmap_iou": _rounded(f.heatmap_iou),
+                    "on_target": f.on_target,
+                }
+                for f in self.frames
+            ],
+        }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
+
+
+@dataclass(frozen=True)
+class _Crops:
+    """One frame's crops, cut alike."""
+
+    index: int
+    time: float
+    fake: np.ndarray
+    original: np.ndarray
+    mask: np.ndarray | None
+    affine: np.ndarray
+
+
+def detectability(
+    fake: Path,
+    original: Path,
+    detector: Detector,
+    mask: Path | None = None,
+    frames: int = 64,
+    start: float | None = None,
+    stop: float | None = None,
+    equalise: bool = True,
+    crf: int = DEFAULT_CRF,
+    finder: str = "mediapipe",
+    progress: Progress = silent,
+) -> Detectability:
+    """Score a swap against its own original.
+
+    Args:
+        mask: the swap mask, a lossless grey clip of the same frames, 255 where all was changed.
+        frames: how many, spread evenly over the part.
+        start, stop: seconds; only this part is looked at: the one that the detector was not trained on.
+        equalise: send the original through the encoder of the studio, at ``crf``, before it is scored.
+
+    Raises:
+        InputError: a clip is missing or damaged, the clips are not frame for frame the same, the part is empty, or no
+            face is in the original there.
+    """
+    from datasets.faces.finder import make_finder
+
+    fake, original = Path(fake), Path(original)
+    info, times = _matched(fake, original, mask)
+    inside = np.flatnonzero((times >= (-np.inf if start is None else start)) & (times < (np.inf if stop is None else stop)))
+    if not len(inside):
+        raise InputError(f"{original} has no frames between {start or 0:.1f} and {stop or times[-1]:.1f} s.")
+    count = min(max(1, frames), len(inside))
+    chosen = inside[((np.arange(count) + 0.5) * len(inside) / count).astype(int)].tolist()
+    backend = make_finder(finder)
+    with tempfile.TemporaryDirectory(prefix="counterface-") as folder:
+        try:
+            scored = original
+            if equalise:
+                scored = Path(folder) / "original.mp4"
+                _encode_part(original, info, times, chosen, scored, crf, progress)
+            crops = _crops(fake, original, scored, mask, chosen, times, backend, detector)
+            kept, heatmaps = _score(counted(crops, "scoring the pair", count, progress), detector)
+        finally:
+            backend.close()
+    if not kept:
+        raise InputError(f"No face was found in the {count} frames of {original} that were looked at.")
+    return _summary(kept, heatmaps, count, detector, times, chosen, crf if equalise else None)
+
+
+def _matched(fake: Path, original: Path, mask: Path | None) -> tuple[ClipInfo, np.ndarray]:
+    """Make sure that the clips are frame for frame the same; the original's info and timestamps."""
+    from datasets.video import probe, timestamps
+
+    info, times = probe(original), timestamps(original)
+    tolerance = 0.5 * float(np.median(np.diff(times))) if len(times) > 1 else 0.5
+    for other in [fake] if mask is None else [fake, mask]:
+        seen, at = probe(other), timestamps(other)
+        if (seen.width, seen.height) != (info.width, info.height):
+            raise InputError(
+                f"{other} is {seen.width} x {seen.height} and {original} is {info.width} x {info.height}: "
+                "a swap and its own original have one size."
+            )
+        if len(at) != len(times):
+            raise InputError(
+                f"{other} has {len(at)} frames and {original} has {len(times)}: they are not the same clip."
+            )
+        if np.abs((at - at[0]) - (times - times[0])).max() > tolerance:
+            raise InputError(f"The timestamps of {other} and {original} differ: they are not frame for frame the same.")
+    return info, times
+
+
+def _encode_part(
+    original: Path,
+    info: ClipInfo,
+    times: np.ndarray,
+    chosen: list[int],
+    path: Path,
+    crf: int,
+    progress: Progress,
+) -> None:
+    """Encode the original from a second before the first chosen frame to the last one, as the studio encodes a swap.
+
+    The index of a frame there is its index in the original less that of the first frame written, see :func:`_first`.
+    """
+    from datasets.encode import encoder_like
+    from datasets.video import ahead, read_frames
+
+    first, last = _first(times, chosen), chosen[-1]
+    with encoder_like(path, info, sound=False, crf=crf) as encoder:
+        part = _until(ahead(read_frames(original, start=first)), last)
+        for frame in counted(part, "encoding the original as the swap was", last - first + 1, progress):
+            encoder.write(frame)
+
+
+def _until(frames: Iterator[Frame], last: int) -> Iterator[Frame]:
+    for frame in frames:
+        yield frame
+        if frame.index >= last:
+            return
+
+
+def _first(times: np.ndarray, chosen: list[int]) -> int:
+    """Index of the first frame that is encoded: a second before, so that the encoder is in its stride."""
+    return int(np.searchsorted(times, times[chosen[0]] - LEAD_IN))
+
+
+def _crops(
+    fake: Path,
+    original: Path,
+    scored: Path,
+    mask: Path | None,
+    chosen: list[int],
+    times: np.ndarray,
+    backend: FaceFinder,
+    detector: Detector,
+) -> Iterator[_Crops]:
+    """Cut the crops of all clips with the affine of the face in the original."""
+    from datasets.faces.align import align_affine, warp_crop
+    from datasets.video import frames_at
+
+    shift = 0 if scored == original else _first(times, chosen)
+    streams: list[Iterator[Any]] = [
+        frames_at(original, chosen),
+        frames_at(fake, chosen),
+        frames_at(scored, [i - shift for i in chosen]),
+        iter([None] * len(chosen)) if mask is None else _mask_frames(mask, chosen),
+    ]
+    side, coverage = int(detector.card["input"]["size"]), detector.card["input"]["coverage"]
+    for found, swapped, alike, changed in zip(*streams, strict=True):
+        faces = backend.find(found.image)
+        if not faces:
+            continue
+        affine = align_affine(faces[0], side, coverage)
+        yield _Crops(
+            found.index,
+            found.time,
+            warp_crop(swapped.image, affine, side),
+            warp_crop(alike.image, affine, side),
+            None if changed is None else warp_crop(changed, affine, side),
+            affine,
+        )
+
+
+def _mask_frames(mask: Path, chosen: list[int]) -> Iterator[np.ndarray]:
+    """Float32 (H, W) in [0, 1] of each chosen frame of a swap mask."""
+    from datasets.video import frames_at
+
+    for frame in frames_at(mask, chosen):
+        yield frame.image[..., 0].astype(np.float32) / 255
+
+
+def _score(crops: Iterator[_Crops], detector: Detector) -> tuple[list[PairedFrame], list[Heatmap]]:
+    kept: list[PairedFrame] = []
+    heatmaps: list[Heatmap] = []
+    batch: list[_Crops] = []
+
+    def flush() -> None:
+        if not batch:
+            return
+        scores = detector.score(np.stack([c.fake for c in batch] + [c.original for c in batch]))
+        for i, crop in enumerate(batch):
+            heat = scores.heatmap[i]
+            overlap, hit, _ = _against(heat, crop.mask)
+            probability, own = float(scores.probability[i]), float(scores.probability[len(batch) + i])
+            kept.append(PairedFrame(crop.index, crop.time, probability, own, overlap, hit))
+            heatmaps.append(Heatmap(crop.index, crop.time, 0, heat.copy(), crop.affine, len(crop.fake)))
+        batch.clear()
+
+    for crop in crops:
+        batch.append(crop)
+        if len(batch) == BATCH:
+            flush()
+    flush()
+    return kept, heatmaps
+
+
+def _against(heat: np.ndarray, mask: np.ndarray | None) -> tuple[float | None, bool | None, float | None]:
+    """(IoU, peak in the mask, soft IoU) of a heatmap and a crop's mask, or Nones where there is nothing to compare."""
+    import cv2
+
+    if mask is None or float(mask.mean()) < MASK_FLOOR:
+        return None, None, None
+    side = mask.shape[0]
+    fine = cv2.resize(heat, (side, side), interpolation=cv2.INTER_LINEAR)
+    return iou(fine, mask, IOU_THRESHOLD), pointing_game(fine, mask, IOU_THRESHOLD), iou(fine, mask, None)
+
+
+def _summary(
+    kept: list[PairedFrame],
+    heatmaps: list[Heatmap],
+    looked: int,
+    detector: Detector,
+    times: np.ndarray,
+    chosen: list[int],
+    crf: int | None,
+) -> Detectability:
+    fake, original = np.array([f.fake for f in kept]), np.array([f.original for f in kept])
+    at = np.array([f.time for f in kept])
+    overlaps = [f.heatmap_iou for f in kept if f.heatmap_iou is not None]
+    hits = [f.on_target for f in kept if f.on_target is not None]
+    notes = []
+    if crf is None:
+        notes.append("The original was scored as it is: the difference holds the encoder's traces too.")
+    if np.ptp(at) < 2:
+        notes.append("The part is shorter than 2 s: the interval rests on few independent moments.")
+    return Detectability(
+        fake=float(fake.mean()),
+        original=float(original.mean()),
+        value=float(fake.mean() - original.mean()),
+        interval=block_bootstrap(fake - original, at),
+        heatmap_iou=float(np.mean(overlaps)) if overlaps else None,
+        heatmap_iou_soft=None,
+        pointing=float(np.mean(hits)) if hits else None,
+        start=float(times[chosen[0]]),
+        stop=float(times[chosen[-1]]),
+        frames=tuple(kept),
+        frames_without_face=looked - len(kept),
+        equalised=None if crf is None else {"codec": "libx264", "crf": crf, "preset": "veryfast"},
+        detector={key: detector.card[key] for key in ("name", "version", "calibrated_on")},
+        notes=tuple(notes),
+        heatmaps=tuple(heatmaps),
+    )

@@ -1,0 +1,85 @@
+"""What marks a swap carries, in words for people; the report and the dashboard say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from datasets.errors import InputError
+from evaluate.results import Results
+
+STATES = {
+    "trusted": "Intact, and signed with this machine's key.",
+    "valid": "Intact; the signer is not known to this machine.",
+    "invalid": "Present, but the file was changed after they were signed.",
+    "none": "None were found in the file.",
+}
+ACTIONS = {
+    "c2pa.opened": "opened the clip that was edited",
+    "c2pa.placed": "placed another clip's content into it",
+    "c2pa.created": "created",
+    "c2pa.edited": "edited it",
+    "c2pa.watermarked": "watermarked it",
+    "c2pa.watermarked.bound": "watermarked it",
+}
+RELATIONS = {"parentOf": "what was edited", "componentOf": "what was placed into it"}
+SOURCE_TYPES = {
+    "compositeWithTrainedAlgorithmicMedia": "a filmed picture with parts made by a trained model",
+    "compositeSynthetic": "a picture with synthetic parts",
+    "trainedAlgorithmicMedia": "made by a trained model",
+}
+
+
+@dataclass(frozen=True)
+class MarkRow:
+    """One kind of mark: its name, what is said of it, and details."""
+
+    label: str
+    value: str
+    points: tuple[str, ...] = ()
+
+
+def mark_rows(results: Results) -> list[MarkRow]:
+    """The three marks of the swap as they are found in its file now, not as they were noted when it was made."""
+    from datasets.provenance.verify import verify
+
+    try:
+        found = verify(results.video)
+    except InputError as error:
+        return [MarkRow("Marks", f"They could not be checked: {error}")]
+    badge, own = found.badge, found.credentials
+    seen = (
+        f"A small “AI” in the top right corner: found in {badge.frames} of {badge.looked_at} frames looked at."
+        if badge.found
+        else "The visible “AI” was not found."
+    )
+    points = []
+    if own.signer:
+        points.append(f"Signer: {own.signer}")
+    if own.generator:
+        points.append(f"Made with: {own.generator}")
+    points += [f"Action: {_action(action)}" for action in own.actions]
+    points += [f"Ingredient: {_ingredient(entry)}" for entry in own.ingredients]
+    points += [f"Fault: {fault}" for fault in own.faults]
+    return [
+        MarkRow("Badge", seen),
+        MarkRow("Content Credentials", f"A signed record inside the file (C2PA). {STATES[own.state]}", tuple(points)),
+        MarkRow(
+            "Invisible watermark",
+            "Not yet in this version. Until then a copy that was encoded again keeps only the badge.",
+        ),
+    ]
+
+
+def _action(action: Mapping[str, Any]) -> str:
+    said = ACTIONS.get(str(action.get("action")), str(action.get("action")))
+    kind = SOURCE_TYPES.get(str(action.get("source_type")), action.get("source_type"))
+    described = action.get("description")
+    return said + (f" ({described})" if described else "") + (f": {kind}" if kind else "")
+
+
+def _ingredient(entry: Mapping[str, Any]) -> str:
+    relation = RELATIONS.get(str(entry.get("relationship")), str(entry.get("relationship")))
+    state = {"valid": ", with Credentials of its own", "invalid": ", with Credentials that do not hold"}
+    return f"{entry.get('title')}, {relation}{state.get(str(entry.get('state')), '')}"

@@ -1,0 +1,43 @@
+"""Colour transfer from the destination to the swapped face: functions on arrays, one a method.
+
+Each takes the face and its reference as float32 RGB in [0, 1] (S, S, 3) and weights (S, S) that say where both show
+skin, and returns float32 RGB in [0, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+
+def _moments(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted mean and standard deviation of each channel, both float32 (3,)."""
+    total = float(weights.sum()) + 1e-6
+    mean = (values * weights[..., None]).sum((0, 1)) / total
+    variance = (((values - mean) ** 2) * weights[..., None]).sum((0, 1)) / total
+    return mean.astype(np.float32), np.sqrt(variance).astype(np.float32)
+
+
+def reinhard(face: np.ndarray, reference: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Match mean and deviation of each Lab channel (Reinhard et al. 2001).
+
+    The ratio of deviations is held within [0.6, 1.7], so that a noisy or flat reference can't blow up the contrast.
+    """
+    if float(weights.sum()) < 16:
+        return face
+    lab, target = cv2.cvtColor(face, cv2.COLOR_RGB2LAB), cv2.cvtColor(reference, cv2.COLOR_RGB2LAB)
+    mean, deviation = _moments(lab, weights)
+    wanted_mean, wanted_deviation = _moments(target, weights)
+    ratio = np.clip(wanted_deviation / np.maximum(deviation, 1e-3), 0.6, 1.7)
+    moved = ((lab - mean) * ratio + wanted_mean).astype(np.float32)
+    return np.clip(cv2.cvtColor(moved, cv2.COLOR_LAB2RGB), 0, 1)
+
+
+def none(face: np.ndarray, reference: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Leave the colours as the model made them."""
+    return face
+
+
+TRANSFERS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {"reinhard": reinhard, "none": none}

@@ -1,0 +1,1 @@
+"""The swap methods; each file registers what it defines."""

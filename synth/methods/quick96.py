@@ -1,0 +1,298 @@
+"""``quick96``: a shared encoder and two decoders at 96 pixels, trained in minutes on two CPU cores.
+
+Each decoder starts from a likeness of its person: the neutral texture bent to the wanted landmarks
+(``synth.texture``). The encoder sees the face to be swapped, warped at random in training, and tells what the likeness
+lacks. For a swap, the destination's departure from its own rest is carried over to the source's face at rest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from datasets.checkpoint import load_checkpoint, save_checkpoint
+from datasets.device import pick_device, set_threads
+from datasets.errors import InputError
+from datasets.facearrays import FaceArrays
+from datasets.faces.mask import eye_mouth_mask
+from datasets.progress import Progress, silent
+from synth.losses import dssim, gaussian_window, ssim_map
+from synth.method import Budget, Rendered, register_method
+from synth.networks import Autoencoder, multiply_accumulates
+from synth.texture import Texture, carry_over, likeness, neutral_texture
+from synth.training import Run, Schedule
+from synth.warp import jitter_colour, training_sample
+
+Planes = tuple[np.ndarray, np.ndarray, np.ndarray]
+Batch = dict[str, tuple[Tensor, Tensor, Tensor, Tensor]]
+PEOPLE = ("source", "destination")
+BLOCKS, HELD_OUT = 20, (6, 15)
+FEWEST_FACES = 8
+HULL_MARGIN = 3
+SEEN_WINDOW, SEEN_SIGMA = 11, 1.5
+
+
+def held_out(faces: FaceArrays) -> tuple[np.ndarray, np.ndarray]:
+    """Indices to train on and indices held out: two stretches of a twentieth of the clip each."""
+    block = np.arange(len(faces)) * BLOCKS // len(faces)
+    out = np.isin(block, HELD_OUT)
+    return np.flatnonzero(~out), np.flatnonzero(out)
+
+
+def to_tensor(images: np.ndarray) -> Tensor:
+    """uint8 (N, S, S, C) as float32 NCHW in [0, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 255
+
+
+def network_input(x: Tensor) -> Tensor:
+    """Picture and hull (N, 4, S, S) as the encoder takes them: grey outside the hull, centred on zero.
+
+    What surrounds the face tells the two people apart and nothing of the expression; hiding it makes their codes
+    comparable.
+    """
+    hull = x[:, 3:]
+    wide = functional.max_pool2d(hull, 2 * HULL_MARGIN + 1, 1, HULL_MARGIN)
+    return torch.cat([(x[:, :3] - 0.5) * wide, hull - 0.5], 1)
+
+
+def face_ssim(made: Tensor, truth: Tensor, hull: Tensor) -> float:
+    """Mean SSIM (11 px Gaussian window) over the hull, the surroundings of both pictures hidden."""
+    window = gaussian_window(SEEN_WINDOW, SEEN_SIGMA)
+    rim = SEEN_WINDOW // 2
+    values = ssim_map(made * hull, truth * hull, window).mean(1, keepdim=True)
+    weights = hull[:, :, rim:-rim, rim:-rim]
+    return float((values * weights).sum() / weights.sum())
+
+
+@register_method("quick96")
+class Quick96:
+    """The quick method: see the module. One instance is one model."""
+
+    name: ClassVar[str] = "quick96"
+    size: ClassVar[int] = 96
+    coverage: ClassVar[float] = 1.4
+
+    def __init__(self, seed: int = 0, device: str = "auto", batch: int = 12, schedule: Schedule | None = None) -> None:
+        self.seed, self.batch, self.schedule = seed, batch, schedule or Schedule()
+        self.device = pick_device(device)
+        set_threads()
+        torch.manual_seed(seed)
+        self.network = Autoencoder(self.size).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.textures: dict[str, Texture] = {}
+        self.card: dict[str, Any] = {}
+
+    # -- training ------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        source: FaceArrays,
+        destination: FaceArrays,
+        folder: Path,
+        budget: Budget,
+        progress: Progress = silent,
+        show: Callable[[int, np.ndarray], None] | None = None,
+    ) -> dict[str, Any]:
+        """Train in ``folder`` until the budget is used up; a model that is there goes on.
+
+        Args:
+            source, destination: faces at ``size`` and ``coverage``.
+            show: called with the step and a contact sheet, uint8 RGB: each row a held-out source face, its
+                reconstruction, a destination face, its reconstruction, and the swap.
+
+        Returns:
+            The card that was written.
+        """
+        faces = {"source": source, "destination": destination}
+        for who, those in faces.items():
+            if len(those) < FEWEST_FACES:
+                raise InputError(f"The {who} has {len(those)} usable faces; {FEWEST_FACES} is the least to train on.")
+            if those.size != self.size or abs(those.coverage - self.coverage) > 1e-6:
+                raise ValueError(f"{who}: crops of {those.size} px at coverage {those.coverage}")
+        splits = {who: held_out(those) for who, those in faces.items()}
+        self.textures = {who: neutral_texture(those.subset(splits[who][0])) for who, those in faces.items()}
+        planes = {who: self._planes(who, those) for who, those in faces.items()}
+        data = {who: _hash(those) for who, those in faces.items()}
+        identity = {"method": self.name, "seed": self.seed, "batch": self.batch, "data": data}
+        run = Run(self.network, folder, identity, self.schedule)
+        shown = Autoencoder(self.size).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+        def batches(first: int, part: Callable[[], float]) -> Iterator[Batch]:
+            step = first
+            while True:
+                rng = np.random.default_rng([self.seed, step])
+                warp = self.schedule.warp(part())
+                yield {w: self._draw(rng, planes[w], splits[w][0], warp) for w in PEOPLE}
+                step += 1
+
+        def averaged() -> Autoencoder:
+            shown.load_state_dict(run.ema.values)
+            return shown.eval()
+
+        def measure() -> dict[str, float]:
+            network = averaged()
+            return {f"ssim_{w}": self._held_out_ssim(network, w, planes[w], splits[w][1]) for w in PEOPLE}
+
+        def draw(step: int) -> None:
+            if show:
+                show(step, self._sheet(averaged(), faces, planes, {w: splits[w][1] for w in PEOPLE}))
+
+        self.network.train()
+        run.train(batches, self._loss, budget, progress, measure, draw if show else None)
+        self.network.load_state_dict(run.ema.values)
+        self.network.eval()
+        ssim = measure()
+        self.card = {
+            "kind": "swap",
+            "version": 1,
+            "name": self.name,
+            "method": self.name,
+            "architecture": "shared encoder, two decoders, pixel-unshuffle 4",
+            "parameters": sum(p.numel() for p in self.network.parameters()),
+            "gmac": round(multiply_accumulates(Autoencoder(self.size), self.size) / 1e9, 4),
+            "size": self.size,
+            "coverage": self.coverage,
+            "normalisation": "x - 0.5, grey outside the hull",
+            "step": run.state.step,
+            "seconds": round(run.state.seconds, 1),
+            "seed": self.seed,
+            "batch": self.batch,
+            "device": self.device,
+            "threads": torch.get_num_threads(),
+            "data": data,
+            "faces": {who: {"trained_on": len(splits[who][0]), "held_out": len(splits[who][1])} for who in PEOPLE},
+            "heldout": {who: {"ssim": round(ssim[f"ssim_{who}"], 4)} for who in PEOPLE},
+        }
+        self.save(folder)
+        return self.card
+
+    def _planes(self, who: str, faces: FaceArrays) -> Planes:
+        """What the samples of one person are cut from: picture with hull, eyes and mouth, likeness with hull."""
+        shape = (faces.size, faces.size)
+        details = np.stack([np.rint(eye_mouth_mask(p, shape) * 255).astype(np.uint8) for p in faces.landmarks])
+        alike = np.stack([likeness(self.textures[who], p) for p in faces.landmarks])
+        return np.concatenate([faces.images, faces.masks[..., None]], -1), details, alike
+
+    def _draw(
+        self, rng: np.random.Generator, planes: Planes, allowed: np.ndarray, warp: float
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        chosen = rng.choice(allowed, self.batch)
+        made = [training_sample(rng, (planes[0][i], planes[1][i], planes[2][i]), warp, 1.0) for i in chosen]
+        x, y = to_tensor(np.stack([m[0] for m in made])), to_tensor(np.stack([m[1][0] for m in made]))
+        detail, alike = (
+            to_tensor(np.stack([m[1][1] for m in made])[..., None]),
+            to_tensor(np.stack([m[1][2] for m in made])),
+        )
+        gain, offset = (torch.from_numpy(a)[..., None, None] for a in jitter_colour(rng, self.batch))
+        x[:, :3] = (x[:, :3] * gain + offset).clamp(0, 1)
+        return x, y, detail, alike
+
+    def _loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        x = network_input(torch.cat([batch[w][0] for w in PEOPLE]).to(self.device))
+        plane = self.network.inter(self.network.encoder(x.contiguous(memory_format=torch.channels_last)))
+        window = gaussian_window(9, 1.5)
+        losses = {}
+        for who, part in zip(PEOPLE, plane.chunk(2), strict=True):
+            _, truth, detail, alike = (t.to(self.device) for t in batch[who])
+            face, mask = self.network.decoders[who](part, alike.contiguous(memory_format=torch.channels_last))
+            hull, truth = truth[:, 3:], truth[:, :3]
+            error = face - truth
+            losses[who] = (
+                10 * dssim(face * hull, truth * hull, window)
+                + 10 * (error.square() * hull).mean()
+                + 10 * (mask - hull).square().mean()
+                + 10 * (error.abs() * detail).mean()
+            )
+        total = losses["source"] + losses["destination"]
+        return total / 2, {f"loss_{who}": float(value.detach()) for who, value in losses.items()}
+
+    @torch.no_grad()
+    def _held_out_ssim(self, network: Autoencoder, who: str, planes: Planes, index: np.ndarray) -> float:
+        index = index[:: max(1, len(index) // 64)]
+        x, alike = to_tensor(planes[0][index]).to(self.device), to_tensor(planes[2][index]).to(self.device)
+        made, _ = network(network_input(x), alike, who)
+        return face_ssim(made, x[:, :3], x[:, 3:])
+
+    @torch.no_grad()
+    def _sheet(
+        self,
+        network: Autoencoder,
+        faces: dict[str, FaceArrays],
+        planes: dict[str, Planes],
+        held: dict[str, np.ndarray],
+        rows: int = 4,
+    ) -> np.ndarray:
+        pictures = []
+        for row in range(rows):
+            line = []
+            for who in PEOPLE:
+                at = held[who][row * (len(held[who]) - 1) // max(1, rows - 1)]
+                x = to_tensor(planes[who][0][at][None]).to(self.device)
+                line += [
+                    x[:, :3],
+                    network(network_input(x), to_tensor(planes[who][2][at][None]).to(self.device), who)[0],
+                ]
+                if who == "destination":
+                    carried = to_tensor(self._carried(faces[who].landmarks[at])[None]).to(self.device)
+                    line.append(network(network_input(x), carried, "source")[0])
+            pictures.append(torch.cat(line, 3))
+        sheet = torch.cat(pictures, 2)[0].permute(1, 2, 0)
+        return np.rint(sheet.clamp(0, 1).cpu().numpy() * 255).astype(np.uint8)
+
+    def _carried(self, landmarks: np.ndarray) -> np.ndarray:
+        """The source's likeness with the expression of these destination landmarks (478, 2): uint8 (S, S, 4)."""
+        rest = self.textures["destination"].landmarks
+        return likeness(self.textures["source"], carry_over(landmarks, rest, self.textures["source"].landmarks))
+
+    # -- use -----------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def render(self, crops: np.ndarray, masks: np.ndarray, landmarks: np.ndarray) -> Iterator[Rendered]:
+        """Swap aligned destination crops; see ``SwapMethod.render``."""
+        x = to_tensor(np.concatenate([crops, masks[..., None]], -1)).to(self.device)
+        x = network_input(x).contiguous(memory_format=torch.channels_last)
+        alike = to_tensor(np.stack([self._carried(points) for points in landmarks])).to(self.device)
+        faces, learned = self.network.eval()(x, alike.contiguous(memory_format=torch.channels_last), "source")
+        faces = np.rint(faces.clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy() * 255).astype(np.uint8)
+        for face, mask in zip(faces, learned[:, 0].cpu().numpy(), strict=True):
+            yield Rendered(face, mask.astype(np.float32))
+
+    def save(self, folder: Path) -> None:
+        """Write weights and card. Raises ValueError for a model that was never trained."""
+        if not self.card:
+            raise ValueError("a model that was never trained has no card to save")
+        tensors = dict(self.network.state_dict())
+        for who, texture in self.textures.items():
+            tensors[f"texture.{who}.image"] = torch.from_numpy(texture.image)
+            tensors[f"texture.{who}.landmarks"] = torch.from_numpy(texture.landmarks)
+        save_checkpoint(folder, self.card, tensors)
+
+    @classmethod
+    def load(cls, folder: Path, device: str = "auto") -> Quick96:
+        """Read a model that ``save`` wrote. Raises InputError when it is missing, damaged or of another method."""
+        card, tensors = load_checkpoint(folder, "swap")
+        if card.get("method") != cls.name or card.get("size") != cls.size:
+            raise InputError(f"{folder} holds a {card.get('method')} model, and {cls.name} is needed.")
+        model = cls(int(card["seed"]), device, int(card["batch"]))
+        try:
+            for who in PEOPLE:
+                image, points = (tensors.pop(f"texture.{who}.{part}").numpy() for part in ("image", "landmarks"))
+                model.textures[who] = Texture(image, points)
+            model.network.load_state_dict(tensors)
+        except (RuntimeError, KeyError) as error:
+            raise InputError(f"The weights in {folder} do not fit {cls.name}.") from error
+        model.network.eval()
+        model.card = card
+        return model
+
+
+def _hash(faces: FaceArrays) -> str:
+    digest = hashlib.sha256(faces.images.tobytes())
+    digest.update(faces.landmarks.tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,107 @@
+"""A person's neutral texture, and that texture bent to another expression by the landmarks.
+
+The network of ``quick96`` starts from this picture and learns what is missing in it (the inside of the mouth, lids,
+light, the far side of a turned head), instead of learning the whole face from grey: the idea of active appearance
+models (Cootes, Edwards and Taylor, 1998) as a starting point for an autoencoder.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from datasets.facearrays import FaceArrays
+from datasets.faces.mask import hull_mask
+
+UPPER_LIP, LOWER_LIP, NOSE, LEFT_CHEEK, RIGHT_CHEEK = 13, 14, 1, 234, 454
+LEFT_LIDS, RIGHT_LIDS = (159, 145), (386, 374)
+SCALES = ((0.02, 1.0), (0.06, 1e-2), (0.25, 1e-5))
+MOST_AVERAGED = 32
+
+
+@dataclass(frozen=True)
+class Texture:
+    """A face at rest.
+
+    Attributes:
+        image: uint8 RGB (S, S, 3).
+        landmarks: float32 (478, 2), crop pixels: where the neutral face's points lie.
+    """
+
+    image: np.ndarray
+    landmarks: np.ndarray
+
+
+def flow(at: np.ndarray, towards: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """A smooth map that takes each pixel near a point of ``at`` to the same point of ``towards``.
+
+    Normalised convolution of the landmarks' displacements with Gaussians of falling weight and growing width: close
+    to the landmarks they decide, far away the nearest ones do.
+
+    Args:
+        at, towards: float32 (478, 2), pixels of a square of ``size``.
+
+    Returns:
+        x and y to sample from, float32 (size, size) each.
+    """
+    planes = np.zeros((size, size, 3), dtype=np.float32)
+    place = np.clip(at, 0, size - 1.001)
+    low = np.floor(place).astype(int)
+    rest = place - low
+    values = np.column_stack([towards - at, np.ones(len(at))]).astype(np.float32)
+    for dx, dy in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        weight = np.abs(1 - dx - rest[:, 0]) * np.abs(1 - dy - rest[:, 1])
+        np.add.at(planes, (low[:, 1] + dy, low[:, 0] + dx), values * weight[:, None])
+    spread = np.zeros_like(planes)
+    for sigma, share in SCALES:
+        spread += share * cv2.GaussianBlur(planes, (0, 0), sigma * size, borderType=cv2.BORDER_REPLICATE)
+    moved = spread[..., :2] / np.maximum(spread[..., 2:], 1e-12)
+    x, y = np.meshgrid(np.arange(size, dtype=np.float32), np.arange(size, dtype=np.float32))
+    return x + moved[..., 0], y + moved[..., 1]
+
+
+def bend(image: np.ndarray, points: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """The picture with its ``points`` moved to the ``wanted`` places, uint8 like ``image`` (S, S, C)."""
+    x, y = flow(wanted, points, image.shape[0])
+    return cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def restlessness(landmarks: np.ndarray) -> np.ndarray:
+    """How far each face (N, 478, 2) is from rest: mouth open, eyes shut, head turned; float (N,), 0 is at rest."""
+
+    def distance(first: int, second: int) -> np.ndarray:
+        return np.linalg.norm(landmarks[:, first] - landmarks[:, second], axis=1)
+
+    width = np.maximum(distance(LEFT_CHEEK, RIGHT_CHEEK), 1e-6)
+    mouth = distance(UPPER_LIP, LOWER_LIP) / width
+    eyes = (distance(*LEFT_LIDS) + distance(*RIGHT_LIDS)) / (2 * width)
+    middle = (landmarks[:, LEFT_CHEEK, 0] + landmarks[:, RIGHT_CHEEK, 0]) / 2
+    turn = np.abs(landmarks[:, NOSE, 0] - middle) / width
+    shut = np.maximum(0, np.quantile(eyes, 0.6) - eyes)
+    return mouth + 2 * shut + turn
+
+
+def neutral_texture(faces: FaceArrays) -> Texture:
+    """The mean of the faces nearest to rest, each bent to their mean shape first, so that it stays sharp."""
+    unrest = restlessness(faces.landmarks)
+    chosen = np.argsort(unrest, kind="stable")[: max(4, min(MOST_AVERAGED, len(faces) // 5))]
+    shape = faces.landmarks[chosen].mean(0).astype(np.float32)
+    total = np.zeros(faces.images.shape[1:], dtype=np.float64)
+    for index in chosen:
+        total += bend(faces.images[index], faces.landmarks[index], shape)
+    return Texture(np.rint(total / len(chosen)).astype(np.uint8), shape)
+
+
+def likeness(texture: Texture, landmarks: np.ndarray) -> np.ndarray:
+    """The texture bent to these landmarks, with the hull they span: uint8 (S, S, 4)."""
+    size = texture.image.shape[0]
+    picture = bend(texture.image, texture.landmarks, landmarks)
+    hull = np.rint(hull_mask(landmarks, (size, size)) * 255).astype(np.uint8)
+    return np.dstack([picture, hull])
+
+
+def carry_over(landmarks: np.ndarray, rest: np.ndarray, new_rest: np.ndarray) -> np.ndarray:
+    """The same expression on another face: its departure from ``rest`` added to ``new_rest``, (478, 2) each."""
+    return (new_rest + (landmarks - rest)).astype(np.float32)

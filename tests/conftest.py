@@ -1,0 +1,43 @@
+"""Fixtures that tests of several packages share."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+if TYPE_CHECKING:
+    from datasets.workspace import Workspace
+
+
+@pytest.fixture(scope="session")
+def made_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """A whole small workspace; tests read it and leave it as it is."""
+    from workspace_fixture import make_workspace
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COUNTERFACE_HOME", str(tmp_path_factory.mktemp("home")))
+        yield make_workspace(tmp_path_factory.mktemp("made") / "workspace")
+
+
+@pytest.fixture
+def own_workspace(made_workspace: Workspace, tmp_path: Path) -> Callable[..., Workspace]:
+    """Makes a copy of the small workspace without the parts (paths inside it) that are named."""
+
+    def make(*without: str) -> Workspace:
+        from datasets.workspace import open_workspace
+
+        root = tmp_path / "workspace"
+        shutil.copytree(made_workspace.root, root)
+        for name in without:
+            part = root / name
+            shutil.rmtree(part) if part.is_dir() else part.unlink()
+        return open_workspace(root)
+
+    return make

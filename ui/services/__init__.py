@@ -1,0 +1,1 @@
+"""What the dashboard does, without Streamlit in it."""
