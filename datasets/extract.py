@@ -25,7 +25,8 @@ from datasets.faces.align import align_affine, coverage_value, head_pose, transf
 from datasets.faces.finder import Face, FaceFinder, make_finder
 from datasets.faces.mask import five_point_mask, hull_mask
 from datasets.faces.track import Tracker
-from datasets.faceset import FaceRow, FaceSetInfo, TrackInfo, join_tables, write_rows
+from datasets.faceset import FaceSetInfo, TrackInfo
+from datasets.facetable import FaceRow, join_tables, write_rows
 from datasets.progress import Progress, silent
 from datasets.video import Frame, ahead, probe, read_frames
 
@@ -154,6 +155,8 @@ def extract(
         _finish(partial, folder, info)
     except KeyboardInterrupt as stop:
         raise Interrupted(f"Stopped while extracting {clip}; the same command goes on from there.") from stop
+    except Interrupted:
+        raise
     except CounterfaceError:
         remove(partial)
         raise

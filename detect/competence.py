@@ -16,8 +16,7 @@ import numpy as np
 
 from detect.recipes.paired import sharpness
 
-QUANTILE = 0.99
-MARGIN = 1.25
+QUANTILE = 0.95
 SMALLEST_FACE = 64.0
 
 
@@ -88,7 +87,7 @@ def fit_competence(
     fitted = Competence(
         mean.astype(np.float32), whitening.astype(np.float32), 1.0, (0.0, np.inf), (SMALLEST_FACE, None)
     )
-    threshold = float(np.quantile(fitted.distance(held_out), QUANTILE)) * MARGIN
+    threshold = float(np.quantile(fitted.distance(held_out), QUANTILE))
     sharp = np.array([sharpness(crop) for crop in held_out_crops])
     low, high = np.quantile(sharp, [0.01, 0.99])
     known = face_widths[face_widths > 0]

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 UNFINISHED, UNFINISHED_KIND, METRICS = "unfinished", "detector-training", "metrics.jsonl"
 WARM_UP, PACED = 3, 10
 WORST_CASE = 1.5
-SAVE_SECONDS, REPORTS = 8.0, 30
+SAVE_SECONDS, REPORTS, REFERENCE_PAIRS = 8.0, 30, 100
 HEAT_WEIGHT, DICE_WEIGHT, RANK_WEIGHT = 2.0, 0.5, 0.5
 
 
@@ -300,14 +300,18 @@ class _Run:
         """Calibrate, measure the limits, write the detector."""
         self.progress("calibrating the detector", 0, 1)
         rng = np.random.default_rng((self.settings.seed, 2**31))
-        held = [plain_batch(self.held_out)] * 2 + [paired_batch(self.held_out, rng, self.h264) for _ in range(2)]
-        seen = [plain_batch(self.pairs)] + [paired_batch(self.pairs, rng, self.h264) for _ in range(3)]
+        held = [plain_batch(self.held_out)] + [paired_batch(self.held_out, rng, self.h264) for _ in range(2)]
+        some = self.pairs[:: -(-len(self.pairs) // REFERENCE_PAIRS)]
+        seen = [plain_batch(some)] + [paired_batch(some, rng, self.h264) for _ in range(2)]
         scored = [forward(self.module, b.images, self.built.normalisation, self.device) for b in held]
-        logit, label = np.concatenate([s[0] for s in scored]), np.concatenate([b.labels for b in held])
+        # As they are counts twice: clips are scored as they are more often than they are scored badly degraded.
+        weighed = [0, *range(len(held))]
+        logit = np.concatenate([scored[i][0] for i in weighed])
+        label = np.concatenate([held[i].labels for i in weighed])
         features = [forward(self.module, b.images, self.built.normalisation, self.device)[2] for b in seen]
         competence: Competence = fit_competence(
             np.concatenate(features),
-            np.concatenate([s[2] for s in scored[1:]]),
+            np.concatenate([s[2] for s in scored]),
             held[0].images,
             np.array([pair.width for pair in [*self.pairs, *self.held_out]]),
         )
@@ -338,7 +342,7 @@ class _Run:
             "held_out": {
                 "auc": rank_auc(scored[0][0], held[0].labels),
                 "auc_degraded": rank_auc(
-                    np.concatenate([s[0] for s in scored[2:]]), np.concatenate([b.labels for b in held[2:]])
+                    np.concatenate([s[0] for s in scored[1:]]), np.concatenate([b.labels for b in held[1:]])
                 ),
                 "heat_iou": heat_iou(scored[0][1], held[0]),
             },

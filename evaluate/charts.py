@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 
 MOST_POINTS = 360
 GAP = 3.5
+FEW_POINTS = 24
 
 
 @dataclass(frozen=True)
@@ -151,10 +152,10 @@ def draw(chart: Chart, width: int, height: int, kind: str = "") -> Markup:
         for piece in _pieces(line):
             path = "M" + "L".join(f"{px(x)} {py(y)}" for x, y in piece)
             out.append(f'<path class="line {escape(line.kind)}" d="{path}"/>')
-            if len(piece) == 1:
-                out.append(
-                    f'<circle class="dot {escape(line.kind)}" cx="{px(piece[0][0])}" cy="{py(piece[0][1])}" r="3"/>'
-                )
+            if len(piece) == 1 or len(line.x) <= FEW_POINTS:
+                out += [
+                    f'<circle class="dot {escape(line.kind)}" cx="{px(x)}" cy="{py(y)}" r="2.8"/>' for x, y in piece
+                ]
     data = {
         "plot": [left, top, plot_w, plot_h],
         "x": [x_low, x_high],

@@ -10,7 +10,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,7 @@ from detect.results import Heatmap
 from evaluate.metrics import block_bootstrap, iou, pointing_game
 
 if TYPE_CHECKING:
-    from datasets.faces.finder import FaceFinder
+    from datasets.faces.finder import Face, FaceFinder
     from datasets.video import ClipInfo, Frame
     from detect.detector import Detector
 
@@ -39,7 +38,8 @@ class PairedFrame:
 
     Attributes:
         fake, original: calibrated probabilities.
-        heatmap_iou: of the swap's heatmap with the swap mask, or None without a mask, or where nothing was swapped.
+        heatmap_iou, heatmap_iou_soft: of the swap's heatmap with the swap mask, cut and uncut; None without a mask, or
+            where nothing was swapped.
         on_target: whether the heatmap's peak lies in the mask, or None likewise.
     """
 
@@ -48,6 +48,7 @@ class PairedFrame:
     fake: float
     original: float
     heatmap_iou: float | None = None
+    heatmap_iou_soft: float | None = None
     on_target: bool | None = None
 
 
@@ -109,6 +110,7 @@ class Detectability:
                     "fake": _rounded(f.fake),
                     "original": _rounded(f.original),
                     "heatmap_iou": _rounded(f.heatmap_iou),
+                    "heatmap_iou_soft": _rounded(f.heatmap_iou_soft),
                     "on_target": f.on_target,
                 }
                 for f in self.frames
@@ -161,7 +163,9 @@ def detectability(
 
     fake, original = Path(fake), Path(original)
     info, times = _matched(fake, original, mask)
-    inside = np.flatnonzero((times >= (-np.inf if start is None else start)) & (times < (np.inf if stop is None else stop)))
+    inside = np.flatnonzero(
+        (times >= (-np.inf if start is None else start)) & (times < (np.inf if stop is None else stop))
+    )
     if not len(inside):
         raise InputError(f"{original} has no frames between {start or 0:.1f} and {stop or times[-1]:.1f} s.")
     count = min(max(1, frames), len(inside))
@@ -265,7 +269,7 @@ def _crops(
         faces = backend.find(found.image)
         if not faces:
             continue
-        affine = align_affine(faces[0], side, coverage)
+        affine = align_affine(_swapped_face(faces, found.image, swapped.image, changed), side, coverage)
         yield _Crops(
             found.index,
             found.time,
@@ -274,6 +278,20 @@ def _crops(
             None if changed is None else warp_crop(changed, affine, side),
             affine,
         )
+
+
+def _swapped_face(faces: list[Face], original: np.ndarray, fake: np.ndarray, mask: np.ndarray | None) -> Face:
+    """Which of several faces was swapped: where the mask is, or without one, where the two pictures differ most."""
+    if len(faces) == 1:
+        return faces[0]
+    change = np.abs(original.astype(np.int16) - fake).mean(2) if mask is None else mask
+
+    def inside(face: Face) -> float:
+        x0, y0, x1, y1 = np.clip(np.round(face.box).astype(int), 0, None)
+        part = change[y0:y1, x0:x1]
+        return float(part.mean()) if part.size else 0.0
+
+    return max(faces, key=inside)
 
 
 def _mask_frames(mask: Path, chosen: list[int]) -> Iterator[np.ndarray]:
@@ -295,9 +313,8 @@ def _score(crops: Iterator[_Crops], detector: Detector) -> tuple[list[PairedFram
         scores = detector.score(np.stack([c.fake for c in batch] + [c.original for c in batch]))
         for i, crop in enumerate(batch):
             heat = scores.heatmap[i]
-            overlap, hit, _ = _against(heat, crop.mask)
             probability, own = float(scores.probability[i]), float(scores.probability[len(batch) + i])
-            kept.append(PairedFrame(crop.index, crop.time, probability, own, overlap, hit))
+            kept.append(PairedFrame(crop.index, crop.time, probability, own, *_against(heat, crop.mask)))
             heatmaps.append(Heatmap(crop.index, crop.time, 0, heat.copy(), crop.affine, len(crop.fake)))
         batch.clear()
 
@@ -309,15 +326,15 @@ def _score(crops: Iterator[_Crops], detector: Detector) -> tuple[list[PairedFram
     return kept, heatmaps
 
 
-def _against(heat: np.ndarray, mask: np.ndarray | None) -> tuple[float | None, bool | None, float | None]:
-    """(IoU, peak in the mask, soft IoU) of a heatmap and a crop's mask, or Nones where there is nothing to compare."""
+def _against(heat: np.ndarray, mask: np.ndarray | None) -> tuple[float | None, float | None, bool | None]:
+    """(IoU, soft IoU, peak in the mask) of a heatmap and a crop's mask, or Nones where there is nothing to compare."""
     import cv2
 
     if mask is None or float(mask.mean()) < MASK_FLOOR:
         return None, None, None
     side = mask.shape[0]
     fine = cv2.resize(heat, (side, side), interpolation=cv2.INTER_LINEAR)
-    return iou(fine, mask, IOU_THRESHOLD), pointing_game(fine, mask, IOU_THRESHOLD), iou(fine, mask, None)
+    return iou(fine, mask, IOU_THRESHOLD), iou(fine, mask, None), pointing_game(fine, mask, IOU_THRESHOLD)
 
 
 def _summary(
@@ -332,6 +349,7 @@ def _summary(
     fake, original = np.array([f.fake for f in kept]), np.array([f.original for f in kept])
     at = np.array([f.time for f in kept])
     overlaps = [f.heatmap_iou for f in kept if f.heatmap_iou is not None]
+    soft = [f.heatmap_iou_soft for f in kept if f.heatmap_iou_soft is not None]
     hits = [f.on_target for f in kept if f.on_target is not None]
     notes = []
     if crf is None:
@@ -344,7 +362,7 @@ def _summary(
         value=float(fake.mean() - original.mean()),
         interval=block_bootstrap(fake - original, at),
         heatmap_iou=float(np.mean(overlaps)) if overlaps else None,
-        heatmap_iou_soft=None,
+        heatmap_iou_soft=float(np.mean(soft)) if soft else None,
         pointing=float(np.mean(hits)) if hits else None,
         start=float(times[chosen[0]]),
         stop=float(times[chosen[-1]]),

@@ -67,10 +67,11 @@ def headline(scores: Detectability | None) -> str:
 def explained(scores: Detectability) -> str:
     """The figures behind the headline in one or two sentences."""
     low, high = (share(v) for v in scores.interval)
+    sure = f"95\N{NO-BREAK SPACE}% interval {low} to {high}"
     return (
         "On a scale from 0 (no sign of manipulation) to 1 (manipulated), it gives the swap "
         f"{share(scores.fake)} and the clip that the swap was made from {share(scores.original)}. "
-        f"The difference is the detectability: {share(scores.difference)}, 95\N{NO-BREAK SPACE}% interval {low} to {high}."
+        f"The difference is the detectability: {share(scores.difference)}, {sure}."
     )
 
 
@@ -107,7 +108,7 @@ def means_not(scores: Detectability | None) -> list[str]:
         "The heatmap shows where the detector found signs of manipulation. Where the picture was really changed "
         "is what the swap mask shows.",
     ]
-    if scores is not None and scores.raw.get("equalised") is False:
+    if scores is not None and "equalised" in scores.raw and not scores.raw["equalised"]:
         said.insert(
             1,
             "Swap and original did not go through the same encoding here, so part of the difference may come from "
@@ -162,8 +163,10 @@ def made_rows(results: Results) -> dict[str, list[Row]]:
 
 def heldout(results: Results) -> list[tuple[str, float]]:
     """Reconstruction quality on frames that were not trained on: (role, SSIM)."""
-    held = (results.result.get("quality") or {}).get("heldout_ssim") or {}
-    return [(role, float(held[role])) for role in ("source", "destination") if held.get(role) is not None]
+    stated = (results.result.get("quality") or {}).get("heldout_ssim") or {}
+    card = {role: figures.get("ssim") for role, figures in (results.swap_card.get("heldout") or {}).items()}
+    held = {role: stated.get(role, card.get(role)) for role in ("source", "destination")}
+    return [(role, float(value)) for role, value in held.items() if value is not None]
 
 
 def consent_rows(results: Results) -> list[Mapping[str, str]]:
@@ -207,14 +210,20 @@ def _clip_row(role: str, clip: Mapping[str, Any]) -> Row:
 
 
 def _detector_rows(card: Mapping[str, Any]) -> Iterator[Row]:
-    yield Row("Name", _joined(card.get("name"), card.get("architecture") or card.get("backbone")))
+    architecture = card.get("architecture")
+    network = architecture.get("name") if isinstance(architecture, Mapping) else architecture
+    yield Row("Name", _joined(card.get("name"), network))
     if card.get("step"):
         took = f" in {duration(float(card['seconds']))}" if card.get("seconds") else ""
         yield Row("Training", f"{int(card['step']):,} steps{took}")
-    if card.get("recipe"):
-        yield Row("Recipe", str(card["recipe"]))
-    if card.get("seed") is not None:
-        yield Row("Seed", str(card["seed"]))
+    auc = (card.get("held_out") or {}).get("auc")
+    said = (
+        ("Recipe", card.get("recipe")),
+        ("Seed", card.get("seed")),
+        ("Held-out AUC, frames", None if auc is None else share(float(auc))),
+        ("Calibrated on", card.get("calibrated_on")),
+    )
+    yield from (Row(label, str(value)) for label, value in said if value is not None)
 
 
 def _joined(*parts: Any) -> str:

@@ -18,7 +18,8 @@ from datasets.faces.mask import hull_mask
 UPPER_LIP, LOWER_LIP, NOSE, LEFT_CHEEK, RIGHT_CHEEK = 13, 14, 1, 234, 454
 LEFT_LIDS, RIGHT_LIDS = (159, 145), (386, 374)
 SCALES = ((0.02, 1.0), (0.06, 1e-2), (0.25, 1e-5))
-MOST_AVERAGED = 32
+MOST_AVERAGED = 10
+CANDIDATES = 5
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,10 @@ class Texture:
 
     image: np.ndarray
     landmarks: np.ndarray
+
+    def halved(self) -> Texture:
+        """The same at half the size."""
+        return Texture(halved(self.image), halved_points(self.landmarks))
 
 
 def flow(at: np.ndarray, towards: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -56,10 +61,21 @@ def flow(at: np.ndarray, towards: np.ndarray, size: int) -> tuple[np.ndarray, np
         np.add.at(planes, (low[:, 1] + dy, low[:, 0] + dx), values * weight[:, None])
     spread = np.zeros_like(planes)
     for sigma, share in SCALES:
-        spread += share * cv2.GaussianBlur(planes, (0, 0), sigma * size, borderType=cv2.BORDER_REPLICATE)
+        spread += share * _blurred(planes, sigma * size)
     moved = spread[..., :2] / np.maximum(spread[..., 2:], 1e-12)
     x, y = np.meshgrid(np.arange(size, dtype=np.float32), np.arange(size, dtype=np.float32))
     return x + moved[..., 0], y + moved[..., 1]
+
+
+def _blurred(planes: np.ndarray, sigma: float) -> np.ndarray:
+    """A Gaussian blur (H, W, C); a wide one is made on a smaller picture, where it costs little."""
+    shrink = max(1, int(sigma / 2.5))
+    side = planes.shape[1::-1]
+    small = planes
+    if shrink > 1:
+        small = cv2.resize(planes, (-(-side[0] // shrink), -(-side[1] // shrink)), interpolation=cv2.INTER_AREA)
+    blurred = cv2.GaussianBlur(small, (0, 0), sigma / shrink, borderType=cv2.BORDER_REPLICATE)
+    return blurred if shrink == 1 else cv2.resize(blurred, side, interpolation=cv2.INTER_LINEAR)
 
 
 def bend(image: np.ndarray, points: np.ndarray, wanted: np.ndarray) -> np.ndarray:
@@ -84,14 +100,52 @@ def restlessness(landmarks: np.ndarray) -> np.ndarray:
 
 
 def neutral_texture(faces: FaceArrays) -> Texture:
-    """The mean of the faces nearest to rest, each bent to their mean shape first, so that it stays sharp."""
+    """The mean of a few faces near rest, each bent to their mean shape first, so that it stays sharp.
+
+    Of the faces nearest to rest the sharpest are taken.
+    """
     unrest = restlessness(faces.landmarks)
-    chosen = np.argsort(unrest, kind="stable")[: max(4, min(MOST_AVERAGED, len(faces) // 5))]
+    near = np.argsort(unrest, kind="stable")[: max(4, min(CANDIDATES * MOST_AVERAGED, len(faces) // 5))]
+    sharp = [cv2.Laplacian(cv2.cvtColor(faces.images[i], cv2.COLOR_RGB2GRAY), cv2.CV_32F).var() for i in near]
+    chosen = near[np.argsort(np.negative(sharp), kind="stable")[:MOST_AVERAGED]]
     shape = faces.landmarks[chosen].mean(0).astype(np.float32)
     total = np.zeros(faces.images.shape[1:], dtype=np.float64)
     for index in chosen:
         total += bend(faces.images[index], faces.landmarks[index], shape)
     return Texture(np.rint(total / len(chosen)).astype(np.uint8), shape)
+
+
+def halved(image: np.ndarray) -> np.ndarray:
+    """A picture or mask (S, S) or (S, S, C) at half its size, each pixel the mean of four."""
+    return cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+
+
+def halved_points(points: np.ndarray) -> np.ndarray:
+    """The same points in the pixels of the halved picture."""
+    return ((points + 0.5) / 2 - 0.5).astype(np.float32)
+
+
+def with_detail(coarse: np.ndarray, likeness: np.ndarray, tolerance: float = 0.10) -> np.ndarray:
+    """A face at twice the network's size: what the network made, with the fine texture of the likeness over it.
+
+    The fine texture is left out where the network departs from the likeness (an open mouth, a shut eye), for there it
+    belongs to something that is not in the picture any more.
+
+    Args:
+        coarse: float32 RGB (S, S, 3) in [0, 1], the network's face.
+        likeness: uint8 (2S, 2S, 3 or more), the bent neutral texture.
+        tolerance: departure at which most of the detail is gone.
+
+    Returns:
+        float32 RGB (2S, 2S, 3) in [0, 1].
+    """
+    fine = likeness[..., :3].astype(np.float32) / 255
+    low = halved(fine)
+    side = fine.shape[1::-1]
+    detail = fine - cv2.resize(low, side, interpolation=cv2.INTER_CUBIC)
+    departure = cv2.GaussianBlur(np.abs(coarse - low).max(-1), (0, 0), 1.5)
+    share = cv2.resize(np.exp(-((departure / tolerance) ** 2)), side, interpolation=cv2.INTER_LINEAR)
+    return np.clip(cv2.resize(coarse, side, interpolation=cv2.INTER_CUBIC) + detail * share[..., None], 0, 1)
 
 
 def likeness(texture: Texture, landmarks: np.ndarray) -> np.ndarray:

@@ -168,7 +168,8 @@ def _result(workspace: Workspace, source: np.ndarray, frames: int) -> None:
 def _scores(workspace: Workspace, frames: int) -> None:
     detector, size = workspace.detector, probe(workspace.clip("destination")).width
     detector.mkdir()
-    card = {"kind": "detector", "name": "pair", "backbone": "mobilenetv3_small_050", "step": 300, "seconds": 61.0}
+    card = {"kind": "detector", "name": "pair", "step": 300, "seconds": 61.0, "seed": 7, "recipe": "paired"}
+    card |= {"architecture": {"name": "mobilenetv3_small_050"}, "held_out": {"auc": 0.99}}
     (detector / "card.json").write_text(json.dumps(card))
     random = np.random.default_rng(2)
     lines = []
@@ -181,11 +182,10 @@ def _scores(workspace: Workspace, frames: int) -> None:
     index = np.arange(first, frames)
     fake = np.clip(0.9 + 0.07 * np.sin(index / 3) + 0.02 * random.normal(size=len(index)), 0, 1)
     original = np.clip(0.1 + 0.06 * np.sin(index / 4 + 1) + 0.02 * random.normal(size=len(index)), 0, 1)
-    rows = []
-    for k, f, o in zip(index.tolist(), fake.tolist(), original.tolist(), strict=True):
-        x = size * (0.47 + 0.02 * np.sin(k / 7))
-        box = [x - 0.16 * size, 0.18 * size, x + 0.16 * size, 0.62 * size]
-        rows.append({"index": k, "time": k / RATE, "fake": f, "original": o, "box": box})
+    rows = [
+        {"index": k, "time": k / RATE, "fake": f, "original": o, "heatmap_iou": 0.6}
+        for k, f, o in zip(index.tolist(), fake.tolist(), original.tolist(), strict=True)
+    ]
     scores = {
         "fake": float(fake.mean()),
         "original": float(original.mean()),
@@ -195,7 +195,8 @@ def _scores(workspace: Workspace, frames: int) -> None:
         "frames": rows,
         "trained_until": (first - 1) / RATE,
         "scored_from": first / RATE,
-        "equalised": True,
+        "equalised": {"codec": "libx264", "crf": 18},
+        "notes": [],
     }
     (workspace.result / "detectability.json").write_text(json.dumps(scores))
 

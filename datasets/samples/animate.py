@@ -11,15 +11,17 @@ from functools import lru_cache
 
 import numpy as np
 
-from datasets.samples.expression import Box, Expression, Face, express, make_face
+from datasets.samples.expression import Expression, Face, express, make_face
 from datasets.samples.layers import Layers, layers
 from datasets.samples.performance import RATE, SCORES, SECONDS, Moment, perform
 from datasets.samples.portraits import FRAMED, check_name
+from datasets.samples.regions import Box
+from datasets.samples.warp import blur, enlarge, fetch
 from datasets.video import Frame
 
 FRAMES = round(RATE * SECONDS)
 CAMERA_DISTANCE = 6.0  # face widths
-SOLVER_STEPS = 7
+SOLVER_STEPS = 10
 RELIGHT = 0.75
 GRAIN_LUMA, GRAIN_CHROMA = 2.0, 1.1  # standard deviation, of 255
 
@@ -57,11 +59,9 @@ def render(name: str, count: int | None = None, size: int = FRAMED, every: int =
 
 def _grain_bank(size: int, random: np.random.Generator) -> np.ndarray:
     """Noise to cut each frame's grain from, float32 (size + 256 square, 3): mostly luma, a little soft."""
-    import cv2
-
     side = size + 256
-    luma = cv2.GaussianBlur(random.standard_normal((side, side), dtype=np.float32), (0, 0), 0.55)
-    chroma = cv2.GaussianBlur(random.standard_normal((side, side, 3), dtype=np.float32), (0, 0), 0.9)
+    luma = blur(random.standard_normal((side, side), dtype=np.float32), 0.55)
+    chroma = blur(random.standard_normal((side, side, 3), dtype=np.float32), 0.9)
     return GRAIN_LUMA / luma.std() * luma[..., None] + GRAIN_CHROMA / chroma.std() * chroma
 
 
@@ -98,8 +98,6 @@ def _displacement(scene: Layers, face: Face, moment: Moment) -> np.ndarray:
 
 def _sources(scene: Layers, face: Face, moment: Moment) -> tuple[np.ndarray, np.ndarray]:
     """For a half-size grid over the frame: the still point that lands there, and the background point (both pixels)."""
-    import cv2
-
     size, margin = scene.still.size, scene.still.margin
     half = size // 2
     y, x = np.mgrid[0:half, 0:half].astype(np.float32)
@@ -118,27 +116,19 @@ def _sources(scene: Layers, face: Face, moment: Moment) -> tuple[np.ndarray, np.
     # Fixed point of p = frame - moves(p); it converges as long as no surface turns away from the camera.
     for _ in range(SOLVER_STEPS):
         at = (points - 0.5) / 2
-        points = frame - cv2.remap(moves, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        points = frame - fetch(moves, at)
     return points, frame
 
 
-def _full(field: np.ndarray, size: int) -> np.ndarray:
-    import cv2
-
-    return cv2.resize(field, (size, size), interpolation=cv2.INTER_LINEAR)
-
-
 def _draw(scene: Layers, face: Face, moment: Moment, grain: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    import cv2
-
     size = scene.still.size
     points, frame = _sources(scene, face, moment)
-    at = _full(points, size)
+    at = enlarge(points, size)
     rows, columns = _landing(points, face.box, size)
     person = _skin(scene, face, express(face, moment), at, (rows, columns))
     person *= _light(scene, moment, points, size)[..., None]
-    matte = cv2.remap(scene.matte, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[..., None]
-    back = cv2.remap(scene.plate, _full(frame, size), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    matte = fetch(scene.matte, at)[..., None]
+    back = fetch(scene.plate, enlarge(frame, size), "mirror")
     picture = (back + matte * (person - back)) * np.float32(moment.exposure)
     dy, dx = random.integers(0, 256, 2)
     # A sensor's noise is strongest in the middle tones and small in the blacks.
@@ -149,22 +139,21 @@ def _draw(scene: Layers, face: Face, moment: Moment, grain: np.ndarray, random: 
 
 def _skin(scene: Layers, face: Face, now: Expression, at: np.ndarray, part: tuple[slice, slice]) -> np.ndarray:
     """The person's colours fetched at the still points ``at``, with the expression; moves ``at`` by the jaw."""
-    import cv2
 
-    def fetch(field: np.ndarray) -> np.ndarray:
-        return cv2.remap(field, local, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    def here(field: np.ndarray) -> np.ndarray:
+        return fetch(field, local, "nothing")
 
     local = at[part] - np.array([face.box.x0, face.box.y0], np.float32)
     resting = at[part].copy()
-    at[..., 1][part] += fetch(now.skin)
-    person = cv2.remap(scene.person, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101).astype(np.float32)
+    at[..., 1][part] += here(now.skin)
+    person = fetch(scene.person, at, "mirror", cubic=True).astype(np.float32)
     if now.asleep is not None:
-        closed = cv2.remap(face.asleep, resting, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
-        person[part] += fetch(now.asleep)[..., None] * (closed - person[part])
-    inside = cv2.remap(face.inner, resting + fetch(now.look), None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
-    person[part] += fetch(now.opening)[..., None] * (inside - person[part])
+        closed = fetch(face.asleep, resting, "mirror", cubic=True)
+        person[part] += here(now.asleep)[..., None] * (closed - person[part])
+    inside = fetch(face.inner, resting + here(now.look), "mirror", cubic=True)
+    person[part] += here(now.opening)[..., None] * (inside - person[part])
     if now.asleep is not None:
-        person[part] += fetch(now.lash)[..., None] * (face.lash - person[part])
+        person[part] += here(now.lash)[..., None] * (face.lash - person[part])
     return person
 
 
@@ -183,8 +172,6 @@ def _landing(points: np.ndarray, box: Box, size: int) -> tuple[slice, slice]:
 
 def _light(scene: Layers, moment: Moment, points: np.ndarray, size: int) -> np.ndarray:
     """Gain of the key light on the turned head, float32 (size, size)."""
-    import cv2
-
     change = RELIGHT * (moment.yaw * scene.shade_yaw + moment.pitch * scene.shade_pitch)
-    landed = cv2.remap(change, (points - 0.5) / 2, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return 1.0 + _full(landed, size)
+    landed = fetch(change, (points - 0.5) / 2)
+    return 1.0 + enlarge(landed, size)

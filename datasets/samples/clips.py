@@ -9,7 +9,7 @@ from pathlib import Path
 
 from datasets.errors import InputError
 from datasets.progress import Progress, counted, silent
-from datasets.samples.portraits import CREDITS, FRAMED, LIKENESS, Credit, check_name, original
+from datasets.samples.portraits import CREDITS, FRAMED, LIKENESS, Credit, check_name, file_of
 
 # Part of the cache's folder: raise it when the pixels change, so that older clips are not taken for these.
 EDITION = 1
@@ -67,8 +67,6 @@ def _whole(path: Path) -> bool:
 
 
 def _write(name: str, path: Path, progress: Progress) -> None:
-    import cv2
-
     from datasets.provenance.consent import Consent
     from datasets.provenance.writer import Ingredient, Making, SyntheticWriter
     from datasets.samples.animate import FRAMES, render
@@ -80,10 +78,10 @@ def _write(name: str, path: Path, progress: Progress) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{path.parent} cannot be made: {error.strerror}; set COUNTERFACE_HOME to a folder.") from error
+        raise InputError(
+            f"{path.parent} cannot be made: {error.strerror}; set COUNTERFACE_HOME to a folder."
+        ) from error
     with tempfile.TemporaryDirectory(prefix="counterface-sample-") as scratch:
-        portrait = Path(scratch) / f"{name}.png"
-        portrait.write_bytes(cv2.imencode(".png", cv2.cvtColor(original(name), cv2.COLOR_RGB2BGR))[1].tobytes())
         carrier = Path(scratch) / "voice.mp4"
         write_carrier(carrier, voice(name))
         like = ClipInfo(
@@ -106,7 +104,7 @@ def _write(name: str, path: Path, progress: Progress) -> None:
                 Consent("source", "public-domain", credit.person, reference, RECORDED),
                 Consent("destination", "public-domain", credit.person, reference, RECORDED),
             ),
-            ingredients=(Ingredient(portrait, credit.title, "parentOf"),),
+            ingredients=(Ingredient(file_of(name), credit.title, "parentOf"),),
             settings={"sample": name, "edition": EDITION, "seed": SCORES[name].seed, "crop": LIKENESS[name].crop},
             kind="animation",
         )

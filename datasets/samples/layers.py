@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from datasets.samples.portraits import LIKENESS, Portrait, portrait
+from datasets.samples.warp import blur, fetch, smoothstep
 
 EAR_LEFT, EAR_RIGHT, CHIN, BROW = 234, 454, 152, 10
+FLATTEN = 0.6
 
 
 @dataclass(frozen=True)
@@ -44,12 +47,6 @@ class Layers:
     pivot: np.ndarray
 
 
-def smoothstep(low: float, high: float, x: np.ndarray) -> np.ndarray:
-    """0 below ``low``, 1 above ``high``, cubic between."""
-    t = np.clip((x - low) / (high - low), 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)
-
-
 def person_matte(still: Portrait) -> np.ndarray:
     """A soft matte of the person, float32 (C, C) in [0, 1].
 
@@ -61,10 +58,10 @@ def person_matte(still: Portrait) -> np.ndarray:
 
     image, size = still.image, still.image.shape[0]
     with SelfieSegmentation(model_selection=0) as model:
-        rough = np.asarray(model.process(image).segmentation_mask, dtype=np.float32)
+        mask: Any = np.asarray(model.process(image).segmentation_mask, dtype=np.float32)
     side = 320  # enough for the line; the guided filter does the rest
     small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
-    rough = cv2.resize(rough, (side, side), interpolation=cv2.INTER_AREA)
+    rough = cv2.resize(mask, (side, side), interpolation=cv2.INTER_AREA)
     reach = 2 * round(0.05 * still.face_width * side / size) + 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
     state = np.where(rough > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
@@ -76,9 +73,9 @@ def person_matte(still: Portrait) -> np.ndarray:
     for polygon in LIKENESS[still.name].front:
         cv2.fillPoly(state, [np.round(still.from_original(np.array(polygon)) * scale).astype(np.int32)], cv2.GC_FGD)
     cv2.setRNGSeed(1)  # GrabCut starts its mixtures by k-means
-    cv2.grabCut(small, state, None, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(small, state, (0, 0, 1, 1), np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK)
     hard = cv2.medianBlur(((state == cv2.GC_FGD) | (state == cv2.GC_PR_FGD)).astype(np.uint8), 5).astype(np.float32)
-    line = cv2.resize(cv2.GaussianBlur(hard, (0, 0), 0.8), (size, size), interpolation=cv2.INTER_CUBIC)
+    line = cv2.resize(blur(hard, 0.8), (size, size), interpolation=cv2.INTER_CUBIC)
     guided = guided_filter(image.astype(np.float32) / 255.0, line, max(2, round(size / 150)), 1e-3)
     return smoothstep(0.25, 0.95, guided).astype(np.float32)
 
@@ -100,7 +97,9 @@ def guided_filter(guide: np.ndarray, mask: np.ndarray, radius: int, epsilon: flo
     spread = np.empty((*mask.shape, 3, 3), np.float32)
     for i in range(3):
         for j in range(i, 3):
-            spread[..., i, j] = spread[..., j, i] = mean(guide[..., i] * guide[..., j]) - average[..., i] * average[..., j]
+            spread[..., i, j] = spread[..., j, i] = (
+                mean(guide[..., i] * guide[..., j]) - average[..., i] * average[..., j]
+            )
     spread += epsilon * np.eye(3, dtype=np.float32)
     level = mean(mask)
     joint = mean(guide * mask[..., None]) - average * level[..., None]
@@ -139,7 +138,7 @@ def background_plate(still: Portrait, matte: np.ndarray, reach: int) -> np.ndarr
     import cv2
 
     image = still.image
-    rim = max(1, round(reach / 14))
+    rim = max(1, round(reach / 21))
     gone = cv2.dilate((matte > 0.06).astype(np.uint8), np.ones((3, 3), np.uint8), iterations=rim)
     for box in LIKENESS[still.name].strays:
         gone[_cut(still, box)] = 1
@@ -149,10 +148,9 @@ def background_plate(still: Portrait, matte: np.ndarray, reach: int) -> np.ndarr
     nearest = np.zeros((labels.max() + 1, 2), np.float32)
     outer = gone == 0
     nearest[labels[outer]] = np.stack([x[outer], y[outer]], axis=1)
-    across = cv2.GaussianBlur(nearest[labels] - np.stack([x, y], axis=2), (0, 0), reach / 10)
+    across = blur(nearest[labels] - np.stack([x, y], axis=2), reach / 15)
     at = np.stack([x, y], axis=2) + 2.0 * across
-    mirrored = cv2.remap(np.where(gone[..., None] > 0, smooth, image), at, None, cv2.INTER_LINEAR,
-                         borderMode=cv2.BORDER_REFLECT_101)
+    mirrored = fetch(np.where(gone[..., None] > 0, smooth, image), at, "mirror")
     share = (1.0 - smoothstep(0.8 * reach, 1.3 * reach, inside))[..., None]
     return np.where(gone[..., None] > 0, mirrored * share + smooth * (1 - share), image).astype(np.uint8)
 
@@ -178,29 +176,28 @@ def _depth(still: Portrait, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     slope += 0.12 * np.abs(towards[..., 0])
     carried = at_label[labels] + width * slope * (1.0 - np.exp(-away / (0.32 * width)))
     depth = np.where(inner, np.nan_to_num(face), carried).astype(np.float32)
-    soft = cv2.GaussianBlur(depth, (0, 0), 0.022 * width)
-    fine = cv2.GaussianBlur(depth, (0, 0), 0.010 * width)
-    share = smoothstep(-0.02 * width, 0.06 * width, away - 0.02 * width)
-    return fine * (1 - share) + soft * share, away
+    # The sides of the face fall away so steeply that, seen from the front, they hold no picture to turn into view:
+    # from cheek to ear the depth is flattened, and softened toward the mesh's rim.
+    level = 0.10 * width
+    depth = np.where(depth > level, level + FLATTEN * (depth - level), depth)
+    within = 2.0 * cv2.distanceTransform(1 - outside, cv2.DIST_L2, 5)
+    share = smoothstep(-0.16 * width, 0.0, away - within)
+    return blur(depth, 0.010 * width) * (1 - share) + blur(depth, 0.024 * width) * share, away
 
 
 def _follow(still: Portrait, grid: np.ndarray, away: np.ndarray) -> np.ndarray:
     """How much each point follows the head: all of it on head and hair, none on the shoulders."""
-    import cv2
-
     width = still.face_width
     below = (grid[..., 1] - still.landmarks[CHIN, 1]) / width
     down_the_neck = smoothstep(-0.06, 0.42, below)
     beside_the_neck = smoothstep(-0.50, -0.12, below) * smoothstep(0.14, 0.5, away / width)
     follow = 1.0 - np.maximum(down_the_neck, beside_the_neck)
-    return cv2.GaussianBlur(follow.astype(np.float32), (0, 0), 0.03 * width)
+    return blur(follow.astype(np.float32), 0.03 * width)
 
 
 @lru_cache(maxsize=4)
 def layers(name: str, size: int) -> Layers:
     """Take the portrait of that name apart for a frame of ``size`` pixels."""
-    import cv2
-
     still = portrait(name, size)
     side, width = still.image.shape[0], still.face_width
     half = side // 2
@@ -212,7 +209,7 @@ def layers(name: str, size: int) -> Layers:
     person = np.where(sure[..., None] > 0, still.image, person)
     depth, away = _depth(still, grid)
     follow = _follow(still, grid, away)
-    smooth = cv2.GaussianBlur(depth, (0, 0), 0.02 * width)
+    smooth = blur(depth, 0.02 * width)
     slope_y, slope_x = np.gradient(smooth, 2.0)
     normal = np.stack([slope_x, slope_y, -np.ones_like(slope_x)], axis=2)
     normal /= np.linalg.norm(normal, axis=2, keepdims=True)
@@ -220,9 +217,10 @@ def layers(name: str, size: int) -> Layers:
     light = light / np.linalg.norm(light)
     # d(R n)/d(angle) = axis x n: how a small turn changes the Lambert term.
     yaw_axis, pitch_axis = np.array([0.0, -1.0, 0.0]), np.array([-1.0, 0.0, 0.0])
-    shade = [cv2.GaussianBlur((np.cross(a, normal) @ light * follow).astype(np.float32), (0, 0), 0.02 * width) for a in
-             (yaw_axis, pitch_axis)]
+    shade = [
+        blur((np.cross(a, normal) @ light * follow).astype(np.float32), 0.02 * width) for a in (yaw_axis, pitch_axis)
+    ]
     ears = still.landmarks[[EAR_LEFT, EAR_RIGHT]].mean(axis=0)
-    pivot = np.array([ears[0], still.landmarks[CHIN, 1] - 0.02 * width, 0.85 * ears[2]], np.float32)
-    plate = background_plate(still, matte, max(6, round(0.2 * width)))
+    pivot = np.array([ears[0], still.landmarks[CHIN, 1] - 0.02 * width, 0.8 * ears[2]], np.float32)
+    plate = background_plate(still, matte, max(6, round(0.3 * width)))
     return Layers(still, person, matte, plate, grid, depth, follow, shade[0], shade[1], pivot)

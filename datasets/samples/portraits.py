@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -95,7 +96,7 @@ LIKENESS = {
         light=(-0.5, -0.55, -0.7),
         behind=((-40.0, -40.0, 150.0, 290.0),),
         front=(((336.0, 262.0), (361.0, 262.0), (360.0, 286.0), (348.0, 303.0), (336.0, 308.0)),),
-        strays=((340.0, 150.0, 375.0, 318.0),),
+        strays=((340.0, 150.0, 394.0, 240.0), (340.0, 240.0, 376.0, 318.0)),
     ),
     "astronaut": Likeness(
         crop=(95.0, 1.0, 258.0),
@@ -144,19 +145,27 @@ def check_name(name: str) -> None:
         raise InputError(f"There is no sample {name!r}; there are: {', '.join(NAMES)}.")
 
 
-def original(name: str) -> np.ndarray:
-    """The portrait as its package carries it, uint8 RGB HxWx3."""
+def file_of(name: str) -> Path:
+    """The picture's file inside the package that carries it. Raises InputError when it is not there."""
     check_name(name)
     if name == "astronaut":
-        from skimage.data import astronaut
+        import skimage
 
-        return np.ascontiguousarray(astronaut())
-    import cv2
-    from matplotlib.cbook import get_sample_data
+        path = Path(skimage.__file__).parent / "data" / "astronaut.png"
+    else:
+        import matplotlib
 
-    with get_sample_data("grace_hopper.jpg") as file:
-        content = np.frombuffer(file.read(), dtype=np.uint8)
-    return np.ascontiguousarray(cv2.cvtColor(cv2.imdecode(content, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB))
+        path = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
+    if not path.is_file():
+        raise InputError(f"The portrait {path} is missing; install {CREDITS[name].origin.split()[0]} again.")
+    return path
+
+
+def original(name: str) -> np.ndarray:
+    """The portrait as its package carries it, uint8 RGB HxWx3."""
+    from datasets.video import read_picture
+
+    return read_picture(file_of(name))
 
 
 @lru_cache(maxsize=2)

@@ -50,9 +50,9 @@ def _backbone(name: str, weights: str) -> tuple[Any, str]:
     import timm
 
     def create(pretrained: bool) -> Any:
-        probe = timm.create_model(name, pretrained=False, features_only=True)
+        probe: Any = timm.create_model(name, pretrained=False, features_only=True)
         wanted = [i for i, at in enumerate(probe.feature_info.reduction()) if at <= DEEPEST_STRIDE]
-        return timm.create_model(name, pretrained=pretrained, features_only=True, out_indices=wanted)
+        return _drop_unused(timm.create_model(name, pretrained=pretrained, features_only=True, out_indices=wanted))
 
     if name not in timm.list_models():
         raise InputError(f"timm has no backbone {name!r}.")
@@ -66,6 +66,21 @@ def _backbone(name: str, weights: str) -> tuple[Any, str]:
             return create(False), f"scratch (random, from the seed): ImageNet weights could not be fetched: {reason}"
     except (AttributeError, AssertionError, TypeError) as error:
         raise InputError(f"The timm backbone {name!r} gives no features at several strides.") from error
+
+
+def _drop_unused(body: Any) -> Any:
+    """Take off the last blocks that no wanted feature comes from; timm would go on computing them."""
+    import torch
+    from torch import nn
+
+    blocks = getattr(body, "blocks", None)
+    if isinstance(blocks, nn.Sequential):
+        with torch.enable_grad():
+            sum(found.sum() for found in body.eval()(torch.zeros(1, 3, 64, 64))).backward()
+        while len(blocks) and all(p.grad is None for p in blocks[-1].parameters()):
+            del blocks[-1]
+        body.zero_grad(set_to_none=True)
+    return body.train()
 
 
 def _module(body: Any, stride: int, width: int) -> torch.nn.Module:
@@ -96,7 +111,8 @@ def _module(body: Any, stride: int, width: int) -> torch.nn.Module:
                 nn.ReLU(inplace=True),
             )
             self.to_heat = nn.Conv2d(width, 1, 1)
-            pooled = sum(channels[i] for i in used) + width
+            # Mean and spread of every channel; what the heatmap points at; how much of it there is.
+            pooled = 2 * sum(channels[i] for i in used) + width
             self.to_logit = nn.Sequential(nn.LayerNorm(pooled + 3), nn.Linear(pooled + 3, 1))
 
         def forward(self, x: torch.Tensor) -> ModelOutput:
@@ -109,11 +125,14 @@ def _module(body: Any, stride: int, width: int) -> torch.nn.Module:
             heat = self.to_heat(pyramid)[:, 0]
             shown = heat.sigmoid()
             weight = shown[:, None] / (shown.sum((1, 2))[:, None, None, None] + 1e-3)
-            features = torch.cat([*(m.mean((2, 3)) for m in maps), (pyramid * weight).sum((2, 3))], 1)
+            # The square root of a bare variance has no gradient where a channel is dead.
+            spread = [(m.var((2, 3), correction=0) + 1e-5).sqrt() for m in maps]
+            features = torch.cat([*(m.mean((2, 3)) for m in maps), *spread], 1)
+            pointed = (pyramid * weight).sum((2, 3))
             flat = shown.flatten(1)
             top = flat.topk(max(1, int(flat.shape[1] * TOP_SHARE)), dim=1).values.mean(1)
             statistics = torch.stack([flat.mean(1), top, flat.std(1)], 1)
-            logit = self.to_logit(torch.cat([features, statistics], 1))[:, 0]
+            logit = self.to_logit(torch.cat([features, pointed, statistics], 1))[:, 0]
             return ModelOutput(logit, heat, features)
 
     return TimmHeatmap().to(memory_format=torch.channels_last)

@@ -100,29 +100,28 @@
       if (x < chart.x[0] || x > chart.x[1]) return clear();
       cursor.replaceChildren();
       tip.replaceChildren();
-      let where = null, high = top + height;
+      const near = [];
       for (const series of chart.series) {
         const k = nearest(series.x, x);
         if (series.y[k] === null || Math.abs(px(series.x[k]) - px(x)) > 40) continue;
-        where = where === null ? series.x[k] : where;
-        if (!tip.childElementCount) {
-          const line = document.createElement("div");
-          line.textContent = chart.unit === "s" ? clock(series.x[k]) : `${chart.unit} ${Math.round(series.x[k]).toLocaleString("en")}`;
-          tip.append(line);
-        }
-        const line = document.createElement("div");
-        line.textContent = `${series.label} ${series.y[k].toPrecision(3)}`;
-        tip.append(line);
-        cursor.append(element("circle", { class: `dot ${series.kind}`, cx: px(series.x[k]), cy: py(series.y[k]), r: 5 }));
-        high = Math.min(high, py(series.y[k]));
+        near.push({ label: series.label, kind: series.kind, x: series.x[k], y: series.y[k] });
       }
-      if (where === null) return clear();
-      cursor.prepend(element("line", { x1: px(where), x2: px(where), y1: top, y2: top + height, "stroke-opacity": ".35" }));
+      if (!near.length) return clear();
+      near.sort((one, other) => other.y - one.y);
+      const say = (text) => { const line = document.createElement("div"); line.textContent = text; tip.append(line); };
+      const where = near[0].x;
+      say(chart.unit === "s" ? clock(where) : `${chart.unit} ${Math.round(where).toLocaleString("en")}`);
+      cursor.append(element("line", { x1: px(where), x2: px(where), y1: top, y2: top + height, "stroke-opacity": ".35" }));
+      for (const point of near) {
+        say(`${point.label} ${Math.abs(point.y) < 10 ? point.y.toFixed(3) : point.y.toPrecision(4)}`);
+        cursor.append(element("circle", { class: `dot ${point.kind}`, cx: px(point.x), cy: py(point.y), r: 5 }));
+      }
+      // Beside the cursor, on the side that has room, so that the lines stay visible.
       tip.hidden = false;
-      const box = svg.getBoundingClientRect(), scale = box.width / svg.viewBox.baseVal.width, half = tip.offsetWidth / 2;
-      const x0 = svg.offsetLeft || 0;
-      tip.style.left = `${Math.min(Math.max(px(where) * scale, half), box.width - half) + x0}px`;
-      tip.style.top = `${Math.max(high * scale - 12, tip.offsetHeight - 20)}px`;
+      const box = svg.getBoundingClientRect(), scale = box.width / svg.viewBox.baseVal.width;
+      const at_x = px(where) * scale, room = tip.offsetWidth + 14;
+      tip.style.left = `${(at_x + room > box.width ? at_x - room : at_x + 14) + svg.parentElement.clientLeft}px`;
+      tip.style.top = `${(top + height / 2) * scale}px`;
     });
     svg.addEventListener("pointerleave", clear);
     if (chart.seek && leader) svg.addEventListener("click", (event) => seek(at(event)));

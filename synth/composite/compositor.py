@@ -28,8 +28,8 @@ class CompositeSettings:
 
     mode: str = "overlay"
     colour: str = "reinhard"
-    erode: float = 0.02
-    blur: float = 0.12
+    erode: float = 0.01
+    blur: float = 0.07
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:

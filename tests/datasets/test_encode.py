@@ -38,7 +38,6 @@ def make(
     size: tuple[int, int] = (64, 48),
     rate: Fraction = Fraction(25),
     audio: str | None = None,
-    rotation: int = 0,
 ) -> Path:
     """A clip made with PyAV alone, so that the encoder is not tested against itself."""
     with av.open(str(path), "w") as container:
@@ -47,8 +46,6 @@ def make(
         stream.pix_fmt = "yuv420p" if size[0] % 2 == size[1] % 2 == 0 else "yuv444p"
         base = Fraction(1, 30_000)
         stream.codec_context.time_base = base
-        if rotation:
-            stream.metadata["rotate"] = str(rotation)
         sound = None
         if audio:
             sound = container.add_stream(audio, rate=44_100)
@@ -150,8 +147,10 @@ def test_sound_is_copied_packet_by_packet(tmp_path: Path, suffix: str, audio: st
 
 @pytest.mark.parametrize(("audio", "suffix"), [("pcm_s16le", ".mp4"), ("pcm_s16le", ".mov"), ("flac", ".mov")])
 def test_sound_that_cannot_be_copied_becomes_aac_and_is_noted(tmp_path: Path, audio: str, suffix: str) -> None:
-    clip, out = make(tmp_path / "in.mov" if audio[0] == "p" else tmp_path / "in.mkv", EVEN, audio=audio), None
-    out = tmp_path / f"out{suffix}"
+    clip, out = (
+        make(tmp_path / ("in.mov" if audio[0] == "p" else "in.mkv"), EVEN, audio=audio),
+        tmp_path / f"out{suffix}",
+    )
     encoder = through(clip, out)
     assert sound_packets(out)[0] == "aac"
     assert len(encoder.notes) == 1 and audio in encoder.notes[0]

@@ -36,7 +36,7 @@ def pictures(page: str, title: str) -> list[bytes]:
 
 
 def test_nothing_in_the_page_points_outside_of_it(page: str) -> None:
-    without_data = re.sub(r"(data:[a-z/]+;base64,|>)[A-Za-z0-9+/=]{80,}", "", page)
+    without_data = re.sub(r"(data:[a-z/]+;base64,|>)[A-Za-z0-9+/=]{80,}", r"\1", page)
     assert "http://www.w3.org/2000/svg" in without_data  # a name space, which nothing fetches
     assert re.findall(r"https?://(?!www\.w3\.org/2000/svg)", without_data) == []
     assert re.findall(r"""(?:src|href|poster)=["'](?!data:)""", without_data) == []

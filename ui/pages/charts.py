@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from evaluate.charts import Chart
+from evaluate.charts import FEW_POINTS, Chart
 from evaluate.report import score_chart
 from evaluate.results import Detectability
 
@@ -20,8 +20,9 @@ def line_figure(chart: Chart, height: int = 280) -> Any:
 
     figure = go.Figure()
     for line in chart.series:
+        mode = "lines+markers" if len(line.x) <= FEW_POINTS else "lines"
         style = {"color": COLOURS[line.kind], "width": 2.2, "dash": "dash" if line.kind in DASHED else "solid"}
-        figure.add_scatter(x=line.x, y=line.y, name=line.label, mode="lines", line=style, hovertemplate="%{y:.3f}")
+        figure.add_scatter(x=line.x, y=line.y, name=line.label, mode=mode, line=style, hovertemplate="%{y:.3f}")
     for band in chart.bands:
         figure.add_vrect(x0=band.start, x1=band.end, fillcolor=SHADES[band.kind], line_width=0, layer="below")
         if band.end - band.start > 0.2 * (chart.x_range or (0, 1))[1]:

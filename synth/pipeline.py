@@ -1,0 +1,288 @@
+"""A workspace's two clips to a result: train a model on the face sets, then render and composite every frame."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from datasets.atomic import refuse_overwrite, replacing
+from datasets.errors import InputError, Interrupted
+from datasets.facearrays import FaceArrays
+from datasets.faces.align import rescale_affine, transform_points
+from datasets.faces.mask import hull_mask
+from datasets.faces.smooth import smoothed
+from datasets.faceset import FaceRow, FaceSet, load_arrays
+from datasets.interrupt import StopRequested
+from datasets.progress import Progress, silent
+from datasets.provenance.writer import Ingredient, Making, Marks, SyntheticWriter, write_picture
+from datasets.video import Frame, ahead, frames_at, probe, read_frames
+from datasets.workspace import Role, Workspace
+from synth.composite.compositor import CompositeSettings, composite
+from synth.method import Budget, Rendered, SwapMethod, method_class
+
+MOST_FACES = 3000
+RENDERED_TOGETHER = 8
+ROLES: tuple[Role, Role] = ("source", "destination")
+
+
+@dataclass(frozen=True)
+class Swapped:
+    """One destination frame and what became of it.
+
+    Attributes:
+        frame: the destination's frame, untouched.
+        image: uint8 RGB HxWx3, the same with the face swapped, before any mark; equal to it where ``mask`` is 0.
+        mask: uint8 (H, W), the swap mask times 255: the alpha that the face was blended with.
+        row: the face that was swapped, smoothed over time; None when the frame was left as it is.
+        why: when it was left as it is, the reason in a word or two, else "".
+    """
+
+    frame: Frame
+    image: np.ndarray
+    mask: np.ndarray
+    row: FaceRow | None
+    why: str
+
+
+@dataclass
+class MergeReport:
+    """What a merge did.
+
+    Attributes:
+        total, swapped: frames in the clip, and those whose face was swapped.
+        left: frames left as they are, by reason.
+        marks: what the result carries.
+        notes: sentences for a person.
+    """
+
+    total: int = 0
+    swapped: int = 0
+    left: Counter[str] = field(default_factory=Counter)
+    marks: Marks | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def one_person(faces: FaceSet) -> tuple[int | None, list[str]]:
+    """The track to use, None for all of them, and what to tell the user.
+
+    A clip that never shows two faces at once is taken to show one person, even where the tracking lost the face for a
+    while. Otherwise it is the track that fills most of the clip.
+    """
+    info = faces.info
+    if info.frames_with_several == 0:
+        return None, []
+    track = faces.main_track()
+    share = next(t["faces"] for t in info.tracks if t["id"] == track) / max(1, info.frames)
+    return track, [
+        f"{info.clip} shows several faces ({len(info.tracks)} tracks); track {track}, the largest, was used "
+        f"(in {share:.0%} of the frames). The others stay as they are."
+    ]
+
+
+def training_faces(workspace: Workspace, role: Role, method: Any, progress: Progress = silent) -> FaceArrays:
+    """The faces of one role, cut for a method; of long clips, ``MOST_FACES`` spread over the whole.
+
+    Raises:
+        InputError: there is no face set yet, or none of its faces has a mesh.
+    """
+    folder = workspace.faces(role)
+    if not folder.is_dir():
+        raise InputError(f"The {role} has no face set yet; run: counterface extract {workspace.root}")
+    faces = FaceSet(folder)
+    track, _ = one_person(faces)
+    arrays = load_arrays(faces, method.size, method.coverage, track, MOST_FACES, progress)
+    if not len(arrays):
+        raise InputError(f"The face set in {folder} holds no face with a mesh, which swapping needs.")
+    return arrays
+
+
+def train(
+    workspace: Workspace,
+    method: str,
+    budget: Budget,
+    device: str = "auto",
+    force: bool = False,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Train a swap model in a workspace, or go on with the one that is there; returns its card.
+
+    Raises:
+        Refused: a consent record is missing.
+        InputError: no face sets, an unknown method, or a model begun on other data.
+        Interrupted: Ctrl-C; the same call goes on.
+    """
+    workspace.require_consent()
+    kind = method_class(method)
+    folder = workspace.model(method)
+    if force:
+        from datasets.atomic import remove
+
+        remove(folder)
+    source, destination = (training_faces(workspace, role, kind, progress) for role in ROLES)
+    model: SwapMethod = kind(seed=workspace.seed, device=device)
+    return model.fit(source, destination, folder, budget, progress, _preview(workspace, method))
+
+
+def _preview(workspace: Workspace, method: str) -> Callable[[int, np.ndarray], None]:
+    making = describe(workspace, method, {}, "preview", "training preview")
+
+    def show(step: int, sheet: np.ndarray) -> None:
+        import cv2
+
+        large = cv2.resize(sheet, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+        write_picture(workspace.model(method) / "previews" / f"step-{step:06d}.jpg", large, making)
+
+    return show
+
+
+def describe(workspace: Workspace, method: str, settings: dict[str, Any], kind: Any, title: str) -> Making:
+    """What the manifest of an output of this workspace says."""
+    clips = {role: workspace.clip(role) for role in ROLES}
+    names = {role: workspace.settings.get("clips", {}).get(role, {}).get("name", clips[role].name) for role in ROLES}
+    return Making(
+        title=title,
+        method=method,
+        consent=workspace.consent,
+        ingredients=(
+            Ingredient(clips["destination"], names["destination"], "parentOf"),
+            Ingredient(clips["source"], names["source"], "componentOf"),
+        ),
+        settings=settings,
+        kind=kind,
+    )
+
+
+def load_model(workspace: Workspace, name: str, device: str = "auto") -> SwapMethod:
+    """A trained model of the workspace. Raises InputError when there is none of that name."""
+    if name not in workspace.models():
+        there = ", ".join(workspace.models()) or "none yet"
+        raise InputError(f"{workspace.root} has no trained model {name!r} ({there}); run: counterface train")
+    return method_class(name).load(workspace.model(name), device)
+
+
+def swapped_frames(
+    clip: Path,
+    faces: FaceSet,
+    model: SwapMethod,
+    settings: CompositeSettings,
+    track: int | None = None,
+    wanted: list[int] | None = None,
+) -> Iterator[Swapped]:
+    """Swap the frames of a clip, in order, all or the ``wanted`` ones; memory does not grow with the clip.
+
+    A frame without a row in the face set is left as it is; a face whose crop the user has deleted counts as such.
+
+    Args:
+        clip: the destination.
+        faces: its face set.
+        track: the person, None when there is only one.
+        wanted: ascending frame numbers, None for all.
+    """
+    rows = smoothed(faces.rows(track))
+    frames = read_frames(clip) if wanted is None else frames_at(clip, wanted)
+    pending: list[tuple[Frame, FaceRow | None, str]] = []
+    row = next(rows, None)
+    for frame in ahead(frames):
+        while row is not None and row.frame < frame.index:
+            row = next(rows, None)
+        here = row if row is not None and row.frame == frame.index else None
+        why = "" if here is not None and here.landmarks is not None else "no mesh" if here is not None else "no face"
+        pending.append((frame, here if not why else None, why))
+        if len(pending) == RENDERED_TOGETHER:
+            yield from _render(pending, faces, model, settings)
+            pending = []
+    yield from _render(pending, faces, model, settings)
+
+
+def _render(
+    pending: list[tuple[Frame, FaceRow | None, str]], faces: FaceSet, model: SwapMethod, settings: CompositeSettings
+) -> Iterator[Swapped]:
+    from datasets.faces.align import warp_crop
+
+    size, shape = model.size, (model.size, model.size)
+    info = faces.info
+    ready = [(frame, row) for frame, row, _ in pending if row is not None]
+    affines = [rescale_affine(row.affine, info.size, info.coverage, size, model.coverage) for _, row in ready]
+    made: Iterator[tuple[Rendered, np.ndarray, np.ndarray]] = iter(())
+    if ready:
+        points = np.stack(
+            [transform_points(row.landmarks[:, :2], a) for (_, row), a in zip(ready, affines, strict=True)]  # type: ignore[index]
+        )
+        hulls = [hull_mask(p, shape) for p in points]
+        crops = np.stack([warp_crop(frame.image, a, size) for (frame, _), a in zip(ready, affines, strict=True)])
+        masks = np.stack([np.rint(hull * 255).astype(np.uint8) for hull in hulls])
+        made = zip(model.render(crops, masks, points), hulls, affines, strict=True)
+    for frame, row, why in pending:
+        if row is None:
+            yield Swapped(frame, frame.image, np.zeros(frame.image.shape[:2], np.uint8), None, why)
+            continue
+        rendered, hull, affine = next(made)
+        image, mask = composite(frame.image, rendered.face, rendered.mask, hull, affine, settings)
+        yield Swapped(frame, image, mask, row, "")
+
+
+def merge(
+    workspace: Workspace,
+    name: str,
+    settings: CompositeSettings,
+    output: Path | None = None,
+    device: str = "auto",
+    force: bool = False,
+    progress: Progress = silent,
+) -> MergeReport:
+    """Render the whole destination clip: the marked result and, beside it, its lossless swap mask.
+
+    The two appear together when both are whole; Ctrl-C leaves neither.
+
+    Args:
+        output: the result's file; by default ``result/result.mp4`` of the workspace. The mask is written beside it as
+            ``<name>_mask.mkv`` (FFV1, grey, 0 to 255).
+
+    Raises:
+        Refused: a consent record is missing. InputError: no model, no face set, the output exists, disk full.
+    """
+    workspace.require_consent()
+    output = Path(output or workspace.result / "result.mp4")
+    mask_file = output.with_name(output.stem + "_mask.mkv")
+    for file in (output, mask_file):
+        refuse_overwrite(file, force)
+    model = load_model(workspace, name, device)
+    faces = FaceSet(workspace.faces("destination"))
+    clip = workspace.clip("destination")
+    info = probe(clip)
+    track, notes = one_person(faces)
+    report = MergeReport(notes=notes)
+    making = describe(workspace, name, settings.to_table(), "swap", output.name)
+    from datasets.encode import encoder_like
+
+    with (
+        StopRequested() as stop,
+        replacing(mask_file) as temporary,
+        SyntheticWriter(output, info, making, force=force) as writer,
+        encoder_like(temporary, info, sound=False, codec="ffv1", grey=True, name=mask_file) as masks,
+    ):
+        for swapped in swapped_frames(clip, faces, model, settings, track):
+            if stop.now:
+                raise Interrupted("Merging stopped and nothing was written; the same command starts the merge again.")
+            frame = swapped.frame
+            writer.write(Frame(frame.index, frame.time, swapped.image))
+            masks.write(Frame(frame.index, frame.time, swapped.mask))
+            report.total += 1
+            if swapped.row is None:
+                report.left[swapped.why] += 1
+            else:
+                report.swapped += 1
+            progress("merging", report.total, max(info.frames, report.total))
+        if not report.swapped:
+            raise InputError(f"No face of {clip.name} could be swapped: {dict(report.left)}; nothing was written.")
+    report.marks = writer.marks
+    report.notes += list(writer.marks.notes) if writer.marks else []
+    if report.left:
+        said = ", ".join(f"{count} with {why}" for why, count in report.left.items())
+        report.notes.append(f"{sum(report.left.values())} of {report.total} frames were left as they are ({said}).")
+    return report

@@ -1,0 +1,231 @@
+"""The signing identity and the manifest: what is in it, what is not, and when it stops holding."""
+
+from __future__ import annotations
+
+import multiprocessing
+import stat
+from io import BytesIO
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from datasets.errors import InputError, Refused
+from datasets.provenance.consent import from_option
+from datasets.provenance.credentials import Ingredient, Making, manifest, media_type, settings_hash, sign
+from datasets.provenance.identity import existing_root, home, identity
+from datasets.provenance.reading import read_credentials
+
+CONSENT = from_option("self", "a.mp4", "b.mp4")
+
+
+def picture(format: str = ".jpg") -> bytes:
+    return cv2.imencode(format, np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8))[1].tobytes()
+
+
+def making(*ingredients: Ingredient, kind: str = "swap") -> Making:
+    return Making("out", "quick96", CONSENT, ingredients, {"steps": 10}, kind)  # type: ignore[arg-type]
+
+
+def signed(path: Path, what: Making) -> Path:
+    with path.open("w+b") as target:
+        sign(what, "image/jpeg", BytesIO(picture()), target, ["badge"])
+    return path
+
+
+@pytest.fixture
+def fresh_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("COUNTERFACE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def test_keys_are_made_once_and_only_the_user_can_read_them(fresh_home: Path) -> None:
+    assert existing_root() is None
+    first = identity()
+    assert identity() == first and existing_root() == first.root
+    files = [path for path in fresh_home.rglob("*") if path.is_file()]
+    assert len(files) == 3
+    for path in files:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert [path.name for path in home().iterdir()] == ["credentials"]
+
+
+def test_the_certificate_is_what_the_standard_asks_for(fresh_home: Path) -> None:
+    from cryptography import x509
+
+    leaf, root = x509.load_pem_x509_certificates(identity().chain.encode())
+    leaf.verify_directly_issued_by(root)
+    extensions = leaf.extensions
+    assert extensions.get_extension_for_class(x509.BasicConstraints).value.ca is False
+    usage = extensions.get_extension_for_class(x509.KeyUsage).value
+    assert usage.digital_signature and not usage.key_cert_sign
+    purposes = list(extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
+    assert purposes == [x509.oid.ExtendedKeyUsageOID.EMAIL_PROTECTION]
+    assert extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+    assert extensions.get_extension_for_class(x509.AuthorityKeyIdentifier)
+    assert leaf.public_key().curve.name == "secp256r1"  # type: ignore[union-attr]
+
+
+def test_processes_that_come_first_together_get_the_same_keys(fresh_home: Path) -> None:
+    with multiprocessing.get_context("fork").Pool(4) as pool:
+        assert len(set(pool.starmap(identity, [()] * 8))) == 1
+    assert [path.name for path in home().iterdir()] == ["credentials"]
+
+
+def test_without_a_place_for_keys_nothing_is_signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("COUNTERFACE_HOME", str(tmp_path / "file"))
+    with pytest.raises(Refused, match="COUNTERFACE_HOME"):
+        identity()
+
+
+def test_damaged_keys_are_refused(fresh_home: Path) -> None:
+    identity()
+    (fresh_home / "credentials" / "chain.pem").write_text("nothing")
+    with pytest.raises(Refused, match="damaged"):
+        identity()
+    (fresh_home / "credentials" / "chain.pem").write_bytes(b"\xff\xfe")
+    with pytest.raises(Refused, match="cannot be made or read"):
+        identity()
+
+
+def test_a_key_that_does_not_fit_its_certificate_signs_nothing(fresh_home: Path) -> None:
+    identity()
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    other = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (fresh_home / "credentials" / "leaf.key").write_bytes(other)
+    with pytest.raises(Refused, match="could not be signed"):
+        sign(making(), "image/jpeg", BytesIO(picture()), BytesIO(), ["badge"])
+
+
+def test_a_swap_opens_the_destination_places_the_source_and_declares_the_face(tmp_path: Path) -> None:
+    destination, source = tmp_path / "d.jpg", tmp_path / "s.jpg"
+    destination.write_bytes(picture())
+    source.write_bytes(picture())
+    what = making(Ingredient(source, "source", "componentOf"), Ingredient(destination, "destination", "parentOf"))
+    read = read_credentials(signed(tmp_path / "out.jpg", what))
+    assert read.state == "trusted" and read.by_studio and read.faults == ()
+    assert [a["action"] for a in read.actions] == ["c2pa.opened", "c2pa.placed", "c2pa.edited"]
+    assert read.actions[-1]["source_type"] == "compositeWithTrainedAlgorithmicMedia"
+    assert {(i["title"], i["relationship"], i["state"]) for i in read.ingredients} == {
+        ("source", "componentOf", "none"),
+        ("destination", "parentOf", "none"),
+    }
+    assert read.making["consent"] == [record.to_table() for record in CONSENT]
+    assert read.making["method"] == "quick96" and read.making["pixel_marks"] == ["badge"]
+    assert read.making["settings_sha256"] == settings_hash({"steps": 10})
+
+
+def test_an_animation_does_not_claim_a_trained_model(tmp_path: Path) -> None:
+    portrait = tmp_path / "p.png"
+    portrait.write_bytes(picture(".png"))
+    what = making(Ingredient(portrait, "portrait", "parentOf"), kind="animation")
+    read = read_credentials(signed(tmp_path / "out.jpg", what))
+    assert [a["action"] for a in read.actions] == ["c2pa.opened", "c2pa.edited"]
+    assert read.actions[-1]["source_type"] == "compositeSynthetic"
+
+
+def test_without_a_parent_it_was_created(tmp_path: Path) -> None:
+    read = read_credentials(signed(tmp_path / "out.jpg", making(kind="preview")))
+    assert [a["action"] for a in read.actions] == ["c2pa.created", "c2pa.edited"]
+
+
+def test_the_manifest_holds_no_picture(tmp_path: Path) -> None:
+    destination = tmp_path / "d.jpg"
+    destination.write_bytes(picture())
+    data = sign(
+        making(Ingredient(destination, "d", "parentOf")), "image/jpeg", BytesIO(picture()), BytesIO(), ["badge"]
+    )
+    assert b"thumbnail" not in data and b"\xff\xd8\xff" not in data and len(data) < 10_000
+
+
+def test_credentials_of_an_ingredient_are_kept(tmp_path: Path) -> None:
+    first = signed(tmp_path / "first.jpg", making(kind="animation"))
+    second = signed(tmp_path / "second.jpg", making(Ingredient(first, "first", "parentOf")))
+    (ingredient,) = read_credentials(second).ingredients
+    assert ingredient["state"] == "valid" and "Counterface" in ingredient["signer"]
+    # Also where the name of the file lies about its kind.
+    disguised = tmp_path / "first.png"
+    disguised.write_bytes(first.read_bytes())
+    third = signed(tmp_path / "third.jpg", making(Ingredient(disguised, "first", "parentOf")))
+    assert read_credentials(third).ingredients[0]["state"] == "valid"
+
+
+def test_an_ingredient_that_was_tampered_with_is_told(tmp_path: Path) -> None:
+    first = signed(tmp_path / "first.jpg", making(kind="animation"))
+    flip(first, -100)
+    read = read_credentials(signed(tmp_path / "second.jpg", making(Ingredient(first, "first", "parentOf"))))
+    assert read.state == "trusted" and read.ingredients[0]["state"] == "invalid"
+
+
+def test_an_ingredient_that_cannot_carry_credentials_is_named_by_its_hash(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mkv"
+    clip.write_bytes(b"\x1a\x45\xdf\xa3 something")
+    read = read_credentials(signed(tmp_path / "out.jpg", making(Ingredient(clip, "clip", "parentOf"))))
+    assert read.state == "trusted" and read.ingredients[0]["title"] == "clip"
+    assert len(read.making["ingredients"][0]["sha256"]) == 64
+
+
+def test_an_ingredient_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"gone\.mp4"):
+        signed(tmp_path / "out.jpg", making(Ingredient(tmp_path / "gone.mp4", "gone", "parentOf")))
+
+
+def flip(path: Path, at: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)
+
+
+def test_one_flipped_bit_is_seen(tmp_path: Path) -> None:
+    path = signed(tmp_path / "out.jpg", making())
+    size = path.stat().st_size
+    for at in np.random.default_rng(1).integers(size // 2, size - 2, 6):
+        flip(path, int(at))
+        assert read_credentials(path).state == "invalid"
+        flip(path, int(at))
+    assert read_credentials(path).state == "trusted"
+    method = path.read_bytes().find(b"quick96")
+    flip(path, method)
+    read = read_credentials(path)
+    assert read.state == "invalid" and read.faults and not read.by_studio
+
+
+def test_another_studio_reads_it_as_valid_of_an_unknown_signer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = signed(tmp_path / "out.jpg", making())
+    for home_of_other in ("none", "other"):
+        monkeypatch.setenv("COUNTERFACE_HOME", str(tmp_path / home_of_other))
+        if home_of_other == "other":
+            identity()
+        read = read_credentials(path)
+        assert read.state == "valid" and read.by_studio
+    assert not (tmp_path / "none").exists(), "reading makes no keys"
+
+
+def test_the_settings_hash_follows_the_values_and_not_their_order() -> None:
+    assert settings_hash({"a": 1, "b": Path("x")}) == settings_hash({"b": Path("x"), "a": 1})
+    assert settings_hash({"a": 1}) != settings_hash({"a": 2})
+
+
+def test_the_kind_of_a_file_is_read_from_its_first_bytes(tmp_path: Path) -> None:
+    for name, head, kind in (
+        ("a.txt", picture(), "image/jpeg"),
+        ("b.jpg", picture(".png"), "image/png"),
+        ("c.jpg", b"\x00\x00\x00\x18ftypisom", "video/mp4"),
+        ("d", b"\x00\x00\x00\x14ftypqt  ", "video/quicktime"),
+        ("e.mp4", b"hello there, no video", None),
+        ("f.mp4", b"", None),
+    ):
+        (tmp_path / name).write_bytes(head)
+        assert media_type(tmp_path / name) == kind
+
+
+def test_the_manifest_names_the_software() -> None:
+    (info,) = manifest(making(), "image/jpeg", ["badge"])["claim_generator_info"]
+    assert info["name"] == "counterface" and info["version"]

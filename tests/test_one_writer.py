@@ -1,0 +1,120 @@
+"""Nothing encodes pictures past the one writer of synthetic media.
+
+Every place in the packages that can turn an array into a picture file or a video is listed here with the reason why
+what it writes is no synthetic face, or is marked. A new place fails this test until someone gives that reason.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("datasets", "synth", "detect", "evaluate", "ui")
+
+# Names of functions that encode pictures, whichever library they come from.
+ENCODERS = frozenset(
+    "imwrite imwritemulti imencode imencodemulti imsave VideoWriter save_image write_video write_jpeg write_png "
+    "encode_jpeg encode_png mimwrite mimsave get_writer tofile_image".split()
+)
+IMAGE_LIBRARIES = ("PIL", "imageio", "tifffile", "ffmpeg", "moviepy", "torchvision.io", "skimage.io")
+
+ALLOWED: dict[str, dict[str, str]] = {
+    "datasets/provenance/writer.py": {
+        "datasets.encode": "the one writer: badge, signature, rename",
+        "imencode": "the one writer, for pictures",
+    },
+    "datasets/encode.py": {"av.open for writing": "the encoder itself, which marks nothing and shows nothing"},
+}
+
+
+def uses(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """What in a module can encode a picture: (what, line)."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield from ((name, node.lineno) for name in watched(alias.name))
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                if alias.name in ENCODERS:
+                    yield alias.name, node.lineno
+                yield from ((name, node.lineno) for name in watched(full))
+        elif isinstance(node, ast.Attribute) and node.attr in ENCODERS:
+            yield node.attr, node.lineno
+        elif isinstance(node, ast.Call) and opens_for_writing(node):
+            yield "av.open for writing", node.lineno
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            # importlib.import_module("datasets.encode"), getattr(cv2, "imwrite")
+            if node.value in ENCODERS or node.value == "datasets.encode":
+                yield node.value, node.lineno
+
+
+def watched(module: str) -> Iterator[str]:
+    if module == "datasets.encode" or module.startswith("datasets.encode."):
+        yield "datasets.encode"
+    for library in IMAGE_LIBRARIES:
+        if module == library or module.startswith(library + "."):
+            yield library
+
+
+def opens_for_writing(call: ast.Call) -> bool:
+    """``av.open`` (or a bare ``open`` of that module) with any mode but reading."""
+    function = call.func
+    if not (isinstance(function, ast.Attribute) and function.attr == "open" and isinstance(function.value, ast.Name)):
+        return False
+    if function.value.id != "av":
+        return False
+    mode = call.args[1] if len(call.args) > 1 else next((k.value for k in call.keywords if k.arg == "mode"), None)
+    return not (mode is None or (isinstance(mode, ast.Constant) and mode.value == "r"))
+
+
+def modules() -> list[Path]:
+    return sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_only_listed_places_encode_pictures(path: Path) -> None:
+    name = path.relative_to(ROOT).as_posix()
+    allowed = ALLOWED.get(name, {})
+    found = dict(uses(ast.parse(path.read_text(encoding="utf-8"))))
+    loose = {what: line for what, line in found.items() if what not in allowed}
+    assert not loose, f"{name} encodes pictures past the one writer: {loose}; use datasets.provenance.writer"
+    assert set(allowed) <= set(found), f"{name} is listed for more than it does: {set(allowed) - set(found)}"
+
+
+def test_every_listed_file_is_there() -> None:
+    assert all((ROOT / name).is_file() for name in ALLOWED)
+
+
+@pytest.mark.parametrize(
+    ("code", "what"),
+    [
+        ("import cv2\ncv2.imwrite('a.png', x)", "imwrite"),
+        ("import cv2 as c\nwrite = c.imencode", "imencode"),
+        ("from cv2 import imwrite as w", "imwrite"),
+        ("import cv2\ngetattr(cv2, 'imwrite')('a.png', x)", "imwrite"),
+        ("import cv2\ncv2.VideoWriter('a.mp4', f, 25, (2, 2))", "VideoWriter"),
+        ("from datasets.encode import ClipEncoder", "datasets.encode"),
+        ("from datasets import encode", "datasets.encode"),
+        ("import datasets.encode", "datasets.encode"),
+        ("import importlib\nimportlib.import_module('datasets.encode')", "datasets.encode"),
+        ("import av\nav.open('a.mp4', 'w')", "av.open for writing"),
+        ("import av\nav.open('a.mp4', mode='w')", "av.open for writing"),
+        ("import av\nav.open('a.mp4', mode)", "av.open for writing"),
+        ("from PIL import Image", "PIL"),
+        ("import matplotlib.pyplot as plt\nplt.imsave('a.png', x)", "imsave"),
+        ("from torchvision.utils import save_image", "save_image"),
+        ("import imageio.v3 as iio", "imageio"),
+    ],
+)
+def test_the_look_out_sees(code: str, what: str) -> None:
+    assert what in dict(uses(ast.parse(code)))
+
+
+def test_the_look_out_lets_reading_pass() -> None:
+    code = "import av, cv2\nav.open('a')\nav.open('a', 'r')\ncv2.imdecode(x, 1)\nopen('a', 'w')"
+    assert not list(uses(ast.parse(code)))
