@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from markupsafe import Markup, escape
@@ -24,12 +24,19 @@ class Series:
         kind: the CSS class that colours it ("swap", "original", "one", "two").
         x: float64 (N,), ascending.
         y: float64 (N,); NaN breaks the line.
+        faint: drawn paler: values that do not count.
     """
 
     label: str
     kind: str
     x: np.ndarray
     y: np.ndarray
+    faint: bool = False
+
+    @property
+    def style(self) -> str:
+        """The CSS classes of its line."""
+        return f"{self.kind} faint" if self.faint else self.kind
 
 
 @dataclass(frozen=True)
@@ -102,7 +109,7 @@ def draw(chart: Chart, width: int, height: int, kind: str = "") -> Markup:
     Args:
         kind: an extra CSS class of the element.
     """
-    series = [Series(s.label, s.kind, *thin(s.x, s.y)) for s in chart.series if len(s.x)]
+    series = [_thinned(s) for s in chart.series if len(s.x)]
     if not series:
         return Markup("")
     x_low, x_high = chart.x_range or _limits([s.x for s in series])
@@ -151,10 +158,10 @@ def draw(chart: Chart, width: int, height: int, kind: str = "") -> Markup:
     for line in series:
         for piece in _pieces(line):
             path = "M" + "L".join(f"{px(x)} {py(y)}" for x, y in piece)
-            out.append(f'<path class="line {escape(line.kind)}" d="{path}"/>')
+            out.append(f'<path class="line {escape(line.style)}" d="{path}"/>')
             if len(piece) == 1 or len(line.x) <= FEW_POINTS:
                 out += [
-                    f'<circle class="dot {escape(line.kind)}" cx="{px(x)}" cy="{py(y)}" r="2.8"/>' for x, y in piece
+                    f'<circle class="dot {escape(line.style)}" cx="{px(x)}" cy="{py(y)}" r="2.8"/>' for x, y in piece
                 ]
     data = {
         "plot": [left, top, plot_w, plot_h],
@@ -174,6 +181,11 @@ def draw(chart: Chart, width: int, height: int, kind: str = "") -> Markup:
 def responsive(chart: Chart, wide: tuple[int, int] = (980, 300), narrow: tuple[int, int] = (380, 260)) -> Markup:
     """The chart at two sizes; the style sheet shows the one that fits, so that text keeps its size."""
     return draw(chart, *wide, kind="wide") + draw(chart, *narrow, kind="narrow")
+
+
+def _thinned(line: Series) -> Series:
+    x, y = thin(line.x, line.y)
+    return replace(line, x=x, y=y)
 
 
 def _limits(arrays: Sequence[np.ndarray], room: float = 0.0) -> tuple[float, float]:

@@ -61,7 +61,11 @@ def players(results: Results, progress: Progress = silent) -> tuple[list[Player]
             made.append(("heat", "Heatmap", _heat(results, info, folder, progress)))
         if any(file.stat().st_size > LARGEST_BYTES for _, _, file in made):
             return [], "The videos are too large to live inside this page; the swap is the file result.mp4 beside it."
-        note = "" if made[1][2] == results.video else "The players show smaller copies; the swap itself is result.mp4."
+        note = (
+            ""
+            if made[1][2] == results.video
+            else "The players show copies that every browser plays; the swap itself is result.mp4."
+        )
         return [_packed(kind, title, file) for kind, title, file in made], note
 
 

@@ -115,6 +115,7 @@ def _context(results: Results, progress: Progress) -> Mapping[str, Any]:
 def score_chart(scores: Detectability, duration: float) -> Chart:
     """The two score curves over the whole clip, with the parts that were trained on and scored shaded."""
     last = max(duration, float(scores.times[-1]))
+    seen = np.array([f.seen for f in scores.frames], dtype=bool)
     bands = []
     if scores.trained_until:
         bands.append(Band(0.0, scores.trained_until, "learned here", "trained"))
@@ -122,9 +123,10 @@ def score_chart(scores: Detectability, duration: float) -> Chart:
         bands.append(Band(scores.scored_from, last, "scored here", "scored"))
     return Chart(
         title="Scores of the swap and of its original over time",
-        series=(
-            Series("Original", "original", scores.times, scores.curve("original")),
-            Series("Swap", "swap", scores.times, scores.curve("fake")),
+        series=tuple(
+            Series(label, kind, scores.times[part], scores.curve(which)[part], faint)
+            for faint, part in ((True, seen), (False, ~seen))
+            for label, kind, which in (("Original", "original", "original"), ("Swap", "swap", "fake"))
         ),
         x_label="time, seconds",
         y_label="score",

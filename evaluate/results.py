@@ -46,6 +46,7 @@ class FrameScore:
         time: seconds.
         fake, original: the detector's probability in [0, 1] for the swap and for its original; NaN when not scored.
         box: the face, xyxy pixels, or None.
+        seen: whether the frame lies in the part that the detector learned from; its score is then not counted.
     """
 
     index: int
@@ -53,6 +54,7 @@ class FrameScore:
     fake: float
     original: float
     box: tuple[float, float, float, float] | None
+    seen: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Detectability:
         heatmap_iou: overlap of the heatmap with the true swap mask in [0, 1], or None.
         trained_until: end of the part the detector was trained on, seconds, or None when it is not known.
         scored_from: start of the scored part, seconds, or None.
-        frames: the scored frames, by time.
+        frames: the frames with a score, by time; those that the detector had seen are among them, and not counted.
         raw: the file's whole content.
     """
 
@@ -79,6 +81,11 @@ class Detectability:
     scored_from: float | None
     frames: tuple[FrameScore, ...]
     raw: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def counted(self) -> tuple[FrameScore, ...]:
+        """The frames that the figures rest on."""
+        return tuple(f for f in self.frames if not f.seen)
 
     @cached_property
     def times(self) -> np.ndarray:
@@ -244,7 +251,14 @@ def parse_detectability(content: Mapping[str, Any]) -> Detectability:
     """Typed values of a ``detectability --json`` object. Raises KeyError, TypeError or ValueError on another shape."""
     low, high = content["interval"]
     frames = [
-        FrameScore(int(f["index"]), float(f["time"]), _number(f.get("fake")), _number(f.get("original")), _box(f))
+        FrameScore(
+            index=int(f["index"]),
+            time=float(f["time"]),
+            fake=_number(f.get("fake")),
+            original=_number(f.get("original")),
+            box=_box(f),
+            seen=bool(f.get("seen_in_training", False)),
+        )
         for f in content["frames"]
     ]
     iou = content.get("heatmap_iou")

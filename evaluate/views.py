@@ -76,13 +76,11 @@ def _picked(path: Path, indices: list[int]) -> Iterator[Frame]:
 
 
 def chosen(results: Results, count: int, frames: int) -> list[int]:
-    """``count`` frame numbers spread evenly over those with a heatmap, else over those scored, else over the clip."""
-    if results.heatmaps is not None and len(results.heatmaps.index):
-        pool = results.heatmaps.index
-    elif results.scores is not None and results.scores.frames:
-        pool = np.array([f.index for f in results.scores.frames])
-    else:
-        pool = np.arange(frames)
+    """``count`` frame numbers spread evenly over those whose scores count, else over the clip."""
+    counted = results.scores.counted if results.scores is not None else ()
+    pool = np.array([f.index for f in counted]) if counted else np.arange(frames)
+    if results.heatmaps is not None and (explained := np.intersect1d(pool, results.heatmaps.index)).size:
+        pool = explained
     pool = np.unique(pool[pool < frames])
     if len(pool) <= count:
         return pool.tolist()

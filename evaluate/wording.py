@@ -182,10 +182,12 @@ def consent_rows(results: Results) -> list[Mapping[str, str]]:
 def limits(results: Results) -> list[str]:
     """What a reader has to know about this result before building on it."""
     said = [str(note) for note in results.result.get("notes") or []]
+    for role in ("source", "destination"):
+        said += [str(note) for note in (results.result.get(role) or {}).get("notes") or []]
     if results.scores is not None:
         said += [str(n) for key in ("limits", "notes") for n in results.scores.raw.get(key) or []]
-        if 0 < len(results.scores.frames) < 20:
-            said.append(f"Only {len(results.scores.frames)} frames were scored; the interval is wide for that reason.")
+        if (few := len(results.scores.counted)) < 20:
+            said.append(f"The figures rest on {few} frames only; the interval is wide for that reason.")
     said += [m.sentence for m in results.missing if m.part in ("scores", "heatmaps")]
     said.append(
         "The marks live in the files. A screenshot or a re-encoded copy keeps the badge but loses the Credentials."

@@ -24,9 +24,7 @@ from datasets.progress import Progress, silent
 class Budget:
     """How long to train: until ``steps`` are done, or for ``minutes`` of wall time, whichever is given.
 
-    Attributes:
-        steps: total steps of the model, those of earlier runs counted in.
-        minutes: wall time of this run.
+    Both count what earlier runs of the same model did, so that a run that was stopped goes on to the same end.
     """
 
     steps: int | None = None

@@ -197,13 +197,13 @@ class Run:
         def part() -> float:
             if budget.steps is not None:
                 return min(1.0, self.state.step / max(1, budget.steps))
-            return min(1.0, (time.monotonic() - begun) / (60 * (budget.minutes or 1.0)))
+            return min(1.0, (before + time.monotonic() - begun) / (60 * (budget.minutes or 1.0)))
 
         def total() -> float | None:
             if budget.steps is not None:
                 return float(budget.steps)
             done = part()
-            return None if done < 0.02 else first + (self.state.step - first) / done
+            return None if done < 0.02 else self.state.step / done
 
         last_measure = last_save = begun
         bad = 0

@@ -42,10 +42,10 @@ class Pose:
     @property
     def angles(self) -> tuple[float, float, float]:
         """(yaw, pitch, roll), degrees; positive: nose to the picture's right, chin up, clockwise in the picture."""
-        forward = -self.rotation[:, 2]
-        yaw = np.degrees(np.arctan2(forward[0], -forward[2]))
-        pitch = np.degrees(np.arcsin(np.clip(-forward[1], -1, 1)))
-        return float(yaw), float(pitch), float(np.degrees(self.turn))
+        r = self.rotation  # = roll @ yaw @ pitch
+        yaw = np.arcsin(np.clip(r[2, 0], -1, 1))
+        pitch, roll = np.arctan2(-r[2, 1], r[2, 2]), np.arctan2(r[1, 0], r[0, 0])
+        return float(np.degrees(yaw)), float(np.degrees(pitch)), float(np.degrees(roll))
 
     @property
     def turn(self) -> float:

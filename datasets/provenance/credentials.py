@@ -158,16 +158,16 @@ def _label(number: int) -> str:
 
 
 class _Watched:
-    """A binary file that remembers the error of the disk, which the signing library only calls a failure."""
+    """A binary file that remembers what went wrong (disk full, Ctrl-C): the signing library only calls it a failure."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
-        self.error: OSError | None = None
+        self.error: BaseException | None = None
 
     def _call(self, name: str, *arguments: Any) -> Any:
         try:
             return getattr(self.file, name)(*arguments)
-        except OSError as error:
+        except BaseException as error:
             self.error = self.error or error
             raise
 

@@ -107,6 +107,9 @@
         near.push({ label: series.label, kind: series.kind, x: series.x[k], y: series.y[k] });
       }
       if (!near.length) return clear();
+      // Lines that end elsewhere have another nearest moment: only those at the very nearest one are told.
+      const best = near.reduce((one, other) => (Math.abs(other.x - x) < Math.abs(one.x - x) ? other : one)).x;
+      near.splice(0, near.length, ...near.filter((point) => Math.abs(px(point.x) - px(best)) < 1));
       near.sort((one, other) => other.y - one.y);
       const say = (text) => { const line = document.createElement("div"); line.textContent = text; tip.append(line); };
       const where = near[0].x;

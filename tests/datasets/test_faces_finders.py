@@ -150,3 +150,21 @@ def test_the_models_start_without_a_word(capfd: pytest.CaptureFixture[str]) -> N
 def test_an_unknown_finder_is_an_input_error() -> None:
     with pytest.raises(InputError, match="mediapipe"):
         make_finder("crystal ball")
+
+
+def test_a_sure_box_without_a_mesh_is_carried_by_five_points(
+    default: FaceFinder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from datasets.faces.meshfit import MeshFitter
+
+    with_mesh = default.find(scene())
+    monkeypatch.setattr(MeshFitter, "fit", lambda *given, **named: None)
+    default.reset()
+    for frame in (scene(), scene()):
+        found = default.find(frame)
+        assert len(found) == 2
+        for face, whole in zip(found, with_mesh, strict=True):
+            assert face.landmarks is None and face.score >= 0.7
+            width = whole.box[2] - whole.box[0]
+            np.testing.assert_allclose(face.five_points, whole.five_points, atol=0.15 * width)
+            np.testing.assert_allclose(face.box, whole.box, atol=0.3 * width)

@@ -48,7 +48,7 @@ def measured(name: str) -> dict[str, np.ndarray]:
 def test_finder_follows_the_performance(name: str) -> None:
     seen = measured(name)
     acted = perform(name, len(seen["yaw"]), EVERY)
-    assert seen["yaw"].min() < -8 and seen["yaw"].max() > 8
+    assert seen["yaw"].min() < -9 and seen["yaw"].max() > 9
     assert np.corrcoef(seen["yaw"], [moment.yaw for moment in acted])[0, 1] > 0.95
     assert np.corrcoef(seen["mouth"], [moment.jaw for moment in acted])[0, 1] > 0.9
     assert np.ptp(seen["mouth"]) > 0.06

@@ -12,8 +12,9 @@ import pytest
 from datasets.workspace import Workspace
 from evaluate import wording
 from evaluate.heatmaps import Heatmaps, lay_over
+from evaluate.report import score_chart
 from evaluate.results import Detectability, parse_detectability, read_metrics, read_results
-from evaluate.views import close_ups, views
+from evaluate.views import chosen, close_ups, views
 
 
 def test_a_whole_workspace_lacks_nothing(made_workspace: Workspace) -> None:
@@ -87,6 +88,17 @@ def test_frames_without_a_score_and_without_a_box_are_kept() -> None:
     scores = parse_detectability(content | {"frames": frames})
     assert scores.times.tolist() == [0.04, 0.2]
     assert np.isnan(scores.curve("fake")[1]) and scores.frames[1].box is None
+
+
+def test_frames_that_the_detector_had_seen_are_shown_but_not_picked(made_workspace: Workspace) -> None:
+    results = read_results(made_workspace)
+    assert results.scores is not None
+    seen = {f.index for f in results.scores.frames if f.seen}
+    assert seen and not seen & {f.index for f in results.scores.counted}
+    assert not seen & set(chosen(results, 6, 40))
+    lines = score_chart(results.scores, 1.6).series
+    assert {line.faint for line in lines} == {True, False}
+    assert all(line.x.max() < 0.8 for line in lines if line.faint)
 
 
 def a_heatmap() -> Heatmaps:

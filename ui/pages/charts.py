@@ -19,10 +19,19 @@ def line_figure(chart: Chart, height: int = 280) -> Any:
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    for line in chart.series:
+    for line in (line for line in chart.series if len(line.x)):
         mode = "lines+markers" if len(line.x) <= FEW_POINTS else "lines"
         style = {"color": COLOURS[line.kind], "width": 2.2, "dash": "dash" if line.kind in DASHED else "solid"}
-        figure.add_scatter(x=line.x, y=line.y, name=line.label, mode=mode, line=style, hovertemplate="%{y:.3f}")
+        figure.add_scatter(
+            x=line.x,
+            y=line.y,
+            name=line.label,
+            mode=mode,
+            line=style,
+            opacity=0.4 if line.faint else 1,
+            showlegend=not line.faint,
+            hovertemplate="%{y:.3f}",
+        )
     for band in chart.bands:
         figure.add_vrect(x0=band.start, x1=band.end, fillcolor=SHADES[band.kind], line_width=0, layer="below")
         if band.end - band.start > 0.2 * (chart.x_range or (0, 1))[1]:
@@ -34,7 +43,7 @@ def line_figure(chart: Chart, height: int = 280) -> Any:
         margin={"l": 8, "r": 8, "t": 34 if chart.bands else 40, "b": 8},
         hovermode="x unified",
         legend={"orientation": "h", "x": 0, "y": -0.28, "yanchor": "top"},
-        showlegend=len(chart.series) > 1,
+        showlegend=len({line.label for line in chart.series if len(line.x)}) > 1,
         title=None if chart.bands else {"text": chart.title, "font": {"size": 15}, "x": 0},
         dragmode=False,
     )

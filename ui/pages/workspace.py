@@ -148,7 +148,11 @@ def _side_by_side(shown: Pictures, outline: bool) -> None:
             else:
                 st.caption(f"{caption}: there is none for this frame.")
     where = f"{shown.time:.2f} s"
-    st.caption(where if scored else f"{where} · this frame was not scored")
+    if scored is None:
+        where += " · this frame was not scored"
+    elif scored.seen:
+        where += " · the detector learned from this part, so this score does not count"
+    st.caption(where)
 
 
 def _details(held: Opened) -> None:

@@ -1,0 +1,175 @@
+"""Extraction: every frame looked at, whatever comes; broken off and gone on, the same result; bad input is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from portraits import clip, put
+
+from datasets import extract as module
+from datasets.errors import InputError, Interrupted
+from datasets.extract import extract
+from datasets.faceset import FaceSet
+
+MATERIAL = Path(__file__).parents[3] / "shared" / "material"
+
+
+def moving(i: int, image: np.ndarray) -> None:
+    put(image, "astronaut", (100 + 2 * i, 120), 70)
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """50 frames; the face is away from frame 20 to 23."""
+
+    def draw(i: int, image: np.ndarray) -> None:
+        if not 20 <= i <= 23:
+            moving(i, image)
+
+    return clip(tmp_path_factory.mktemp("film") / "film.mp4", 50, draw)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_frames_without_a_face_are_counted_and_the_track_goes_on(film: Path, tmp_path: Path) -> None:
+    info = extract(film, tmp_path / "faces")
+    assert (info.frames, info.frames_with_face, info.faces, info.small_faces) == (50, 46, 46, 0)
+    assert [track["faces"] for track in info.tracks] == [46]
+    assert info == FaceSet(tmp_path / "faces").info
+    assert info.notes() == ["4 of 50 frames show no face; they are left as they are."]
+    frames = [row.frame for row in FaceSet(tmp_path / "faces").rows()]
+    assert frames == [i for i in range(50) if not 20 <= i <= 23]
+    assert len(list((tmp_path / "faces").iterdir())) == 46 + 2
+    assert [path.name for path in tmp_path.iterdir()] == ["faces"]
+
+
+def test_every_nth_frame(film: Path, tmp_path: Path) -> None:
+    info = extract(film, tmp_path / "faces", every=5, size=64, coverage="full")
+    assert (info.frames, info.faces, info.size, info.coverage) == (10, 9, 64, "full")
+    assert [row.frame for row in FaceSet(tmp_path / "faces").rows()] == [0, 5, 10, 15, 25, 30, 35, 40, 45]
+    assert len(info.tracks) == 1
+
+
+@pytest.mark.parametrize("stop_at", [5, 16, 40])
+def test_broken_off_and_gone_on_gives_the_same_set(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_at: int
+) -> None:
+    monkeypatch.setattr(module, "PART_FRAMES", 15)
+    extract(film, tmp_path / "whole", size=64)
+    seen: list[float] = []
+
+    def stop(step: str, done: float, total: float | None, note: str = "") -> None:
+        if done == stop_at:
+            raise KeyboardInterrupt
+
+    def listen(step: str, done: float, total: float | None, note: str = "") -> None:
+        seen.append(done)
+
+    with pytest.raises(Interrupted, match="goes on"):
+        extract(film, tmp_path / "broken", size=64, progress=stop)
+    assert not (tmp_path / "broken").exists()
+    extract(film, tmp_path / "broken", size=64, progress=listen)
+    assert seen[0] == stop_at // 15 * 15
+    assert contents(tmp_path / "broken") == contents(tmp_path / "whole")
+
+
+def test_a_broken_run_with_other_settings_is_not_gone_on_with(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PART_FRAMES", 15)
+
+    def stop(step: str, done: float, total: float | None, note: str = "") -> None:
+        if done == 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted):
+        extract(film, tmp_path / "faces", size=64, progress=stop)
+    info = extract(film, tmp_path / "faces", size=32)
+    assert (
+        info.frames == 50 and FaceSet(tmp_path / "faces").crop(next(FaceSet(tmp_path / "faces").rows())).shape[0] == 32
+    )
+
+
+def test_small_faces_and_several_people_are_counted(tmp_path: Path) -> None:
+    def draw(i: int, image: np.ndarray) -> None:
+        put(image, "hopper", (230, 120), 90)
+        put(image, "astronaut", (70, 100), 32)
+
+    info = extract(clip(tmp_path / "two.mp4", 6, draw), tmp_path / "faces")
+    assert (info.frames, info.frames_with_several, info.faces, info.small_faces) == (6, 6, 12, 6)
+
+
+def test_odd_sizes_are_taken(tmp_path: Path) -> None:
+    info = extract(clip(tmp_path / "odd.mp4", 5, moving, size=(251, 187)), tmp_path / "faces", size=64)
+    assert (info.width, info.height, info.faces) == (251, 187, 5)
+
+
+def test_no_face_is_said_with_the_frames_looked_at(tmp_path: Path) -> None:
+    empty = clip(tmp_path / "empty.mp4", 8, lambda i, image: None)
+    with pytest.raises(InputError, match="No face was found in the 8 frames"):
+        extract(empty, tmp_path / "faces")
+    assert [path.name for path in tmp_path.iterdir()] == ["empty.mp4"]
+
+
+def test_bad_input_leaves_nothing_behind(film: Path, tmp_path: Path) -> None:
+    text, cut, there = tmp_path / "text.mp4", tmp_path / "cut.mp4", tmp_path / "there"
+    text.write_text("this is not a video")
+    cut.write_bytes(film.read_bytes()[:4000])
+    there.mkdir()
+    (there / "mine.txt").write_text("mine")
+    before = sorted(tmp_path.rglob("*"))
+    for source, target in ((tmp_path / "none.mp4", "a"), (text, "b"), (cut, "c"), (film, "there")):
+        with pytest.raises(InputError):
+            extract(source, tmp_path / target)
+    for wrong in ({"every": 0}, {"size": 0}, {"coverage": "most"}, {"finder": "crystal ball"}):
+        with pytest.raises(InputError):
+            extract(film, tmp_path / "d", **wrong)  # type: ignore[arg-type]
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_force_replaces_the_old_set_only_at_the_end(film: Path, tmp_path: Path) -> None:
+    old = tmp_path / "faces"
+    old.mkdir()
+    (old / "old.txt").write_text("old")
+
+    def look(step: str, done: float, total: float | None, note: str = "") -> None:
+        assert (old / "old.txt").exists()
+
+    extract(film, old, every=10, size=32, force=True, progress=look)
+    assert not (old / "old.txt").exists() and FaceSet(old).info.frames == 5
+    assert [path.name for path in tmp_path.iterdir()] == ["faces"]
+
+
+def test_a_full_disk_is_said_and_leaves_the_old_set(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import errno
+
+    extract(film, tmp_path / "faces", every=10, size=32)
+    before = contents(tmp_path / "faces")
+    write = Path.write_bytes
+
+    def full(path: Path, data: bytes) -> int:
+        if path.suffix == ".jpg" and "000030" in path.name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(InputError, match="No room left"):
+        extract(film, tmp_path / "faces", size=32, force=True)
+    assert contents(tmp_path / "faces") == before
+
+
+@pytest.mark.material
+@pytest.mark.parametrize("name", ["p05_d12", "p10_d20", "p12_s32"])
+def test_every_frame_of_real_clips(name: str, tmp_path: Path) -> None:
+    source = MATERIAL / "real" / f"{name}.mp4"
+    if not source.exists():
+        pytest.skip("the material is not on this machine")
+    info = extract(source, tmp_path / "faces", every=3)
+    assert info.frames == info.frames_with_face == info.faces and len(info.tracks) == 1
+    assert info.faces_without_mesh == 0

@@ -1,0 +1,69 @@
+"""The command ``counterface``.
+
+Exit codes: 0 done; 2 the input or the arguments are wrong; 3 refused; 130 interrupted, resumable. An expected error
+is one sentence on standard error, never a traceback. Commands import what they need when they run.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+import typer
+
+from datasets.atomic import disk_error
+from datasets.errors import CounterfaceError
+from ui.commands import judging, machine, making
+
+app = typer.Typer(
+    name="counterface",
+    help="A forensic-aware face-swap studio: every swap is marked, and scored against its own original.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+making.register(app)
+judging.register(app)
+machine.register(app)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    try:
+        result = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except CounterfaceError as error:
+        return _fail(str(error), error.exit_code)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        return _fail("Stopped. The same command goes on from what is done.", 130)
+    except click.ClickException as error:
+        return _fail(error.format_message(), 2)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except OSError as error:
+        from pathlib import Path
+
+        said = disk_error(error, Path(str(error.filename or "the output")))
+        if said is None:
+            raise
+        return _fail(str(said), 2)
+
+
+def _fail(sentence: str, code: int) -> int:
+    print(f"counterface: {sentence}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from datasets.errors import InputError
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors and results.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
+Json = Annotated[
+    Path | None, typer.Option("--json", help="Write the result as JSON to FILE, or - for standard output.")
+]
+ConsentOption = Annotated[
+    str,
+    typer.Option(
+        "--consent",
+        help="The ground to use the two faces: self, written, public-domain, synthetic or research; "
+        "or a TOML FILE with the full records.",
+    ),
+]
+Steps = Annotated[int | None, typer.Option("--steps", min=1, help="Train until this many steps are done.")]
+Minutes = Annotated[float | None, typer.Option("--minutes", min=0.01, help="Train for this long.")]
+
+
+def write_json(value: Any, target: Path | None) -> None:
+    """Write a result where ``--json`` says, if it says anything."""
+    if target is None:
+        return
+    if str(target) == "-":
+        json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
+        print()
+        return
+    from datasets.atomic import write_json as write
+
+    write(target, value)
+
+
+def budget(steps: int | None, minutes: float | None, default: float) -> Any:
+    """The training budget from ``--steps`` and ``--minutes``, of which one at most is given."""
+    from synth.method import Budget
+
+    if steps is not None and minutes is not None:
+        raise InputError("Give --steps or --minutes, not both.")
+    return Budget(steps, None if steps is not None else minutes or default)

@@ -1,0 +1,112 @@
+"""The whole loop over one workspace, each step left out when what it makes is there and up to date."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from datasets.atomic import replacing
+from datasets.workspace import Workspace
+from synth.composite.compositor import CompositeSettings
+from synth.method import Budget
+from synth.pipeline import ROLES
+from ui.console import Console
+
+DETECTOR_MINUTES = 0.75
+
+
+def faces(workspace: Workspace, console: Console, finder: str = "mediapipe", force: bool = False) -> None:
+    """Extract both face sets, where they are missing."""
+    from datasets.extract import extract
+
+    for role in ROLES:
+        if workspace.faces(role).is_dir() and not force:
+            continue
+        info = extract(workspace.clip(role), workspace.faces(role), finder, force=force, progress=console)
+        console.say(f"{role}: {info.faces} faces in {info.frames_with_face} of {info.frames} frames.")
+        for note in info.notes():
+            console.say(f"  {note}")
+
+
+def merged(workspace: Workspace, method: str, settings: CompositeSettings, device: str, console: Console) -> None:
+    """Render the result and write down how it was made."""
+    from evaluate.loop import write_result
+    from synth.pipeline import merge
+
+    report = merge(workspace, method, settings, None, device, force=True, progress=console)
+    write_result(workspace, method, settings, report)
+    console.say(f"result: {report.swapped} of {report.total} frames swapped.")
+    for note in report.notes:
+        console.say(f"  {note}")
+
+
+def whole_loop(
+    workspace: Workspace, method: str, budget: Budget, device: str, console: Console, force: bool = False
+) -> Path:
+    """Faces, swap model, result, detector, paired score, report; returns the report's file.
+
+    Run again it goes on from what is done; a model that has trained further makes everything after it anew.
+    """
+    from datasets.checkpoint import read_card
+    from detect.library import keep
+    from evaluate.loop import score_result, train_detector
+    from evaluate.report import write_report
+    from synth.pipeline import train
+
+    workspace.require_consent()
+    faces(workspace, console)
+    model = workspace.model(method)
+    if force or not _satisfied(model, budget):
+        card = train(workspace, method, budget, device, force, console)
+        ssim = card["heldout"]
+        console.say(
+            f"swap model: {card['step']} steps, held-out SSIM "
+            f"{ssim['source']['ssim']:.3f} (source), {ssim['destination']['ssim']:.3f} (destination)."
+        )
+    step = read_card(model)["step"]
+    made = _json(workspace.result / "result.json").get("method", {})
+    fresh = made.get("name") == method and made.get("step") == step and (workspace.result / "result.mp4").is_file()
+    if not fresh:
+        merged(workspace, method, CompositeSettings(), device, console)
+    judged = _json(workspace.detector / "card.json").get("scope", {}).get("model")
+    if judged != {"name": method, "step": step}:
+        card = dict(train_detector(workspace, method, DETECTOR_MINUTES, device=device, force=True, progress=console))
+        console.say(f"detector: {card['step']} steps on {card['trained_on']}.")
+        fresh = False
+    if not fresh or not (workspace.result / "detectability.json").is_file():
+        score = score_result(workspace, device, console)
+        low, high = score.interval
+        console.say(
+            f"detectability: swap {score.fake:.2f} - original {score.original:.2f} = {score.value:.2f} "
+            f"(95 % interval {low:.2f} to {high:.2f})"
+            + (f", heatmap IoU {score.heatmap_iou:.2f}." if score.heatmap_iou is not None else ".")
+        )
+    keep(workspace.detector)
+    return write_report(workspace, console)
+
+
+def _satisfied(model: Path, budget: Budget) -> bool:
+    """Whether a trained model has had its budget."""
+    card = _json(model / "card.json")
+    if not card:
+        return False
+    if budget.steps is not None:
+        return int(card["step"]) >= budget.steps
+    return float(card["seconds"]) >= 60 * (budget.minutes or 0) * 0.98
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError):
+        return {}
+
+
+def hand_out(workspace: Workspace, output: Path) -> None:
+    """Copy the finished, marked result and its manifest to where the user wants them."""
+    result = workspace.result / "result.mp4"
+    for source, target in ((result, output), (result.with_suffix(".c2pa"), output.with_suffix(".c2pa"))):
+        with replacing(target) as temporary:
+            shutil.copyfile(source, temporary)
