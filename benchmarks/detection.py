@@ -19,6 +19,8 @@ import av
 import cv2
 import numpy as np
 
+from detect.detector import TrainedDetector
+
 SIDE, RATE, SECONDS, CROP = 480, 25, 10, 160
 
 
@@ -47,20 +49,20 @@ def repeat(path: Path, times: int, output: Path) -> None:
                 template = source.streams.video[0]
                 stream = stream or out.add_stream_from_template(template)
                 for packet in source.demux(template):
-                    if packet.dts is None:
+                    if packet.dts is None or packet.pts is None:
                         continue
                     packet.pts, packet.dts, packet.stream = packet.pts + offset, packet.dts + offset, stream
                     out.mux(packet)
-                offset += round(SECONDS / float(template.time_base))
+                offset += round(SECONDS / float(template.time_base or 1))
 
 
-def untrained() -> object:
+def untrained() -> TrainedDetector:
     """A detector of the default architecture; what it answers does not matter here, only what it costs."""
     import torch
 
     from detect.calibration import Platt
     from detect.competence import Competence
-    from detect.detector import TrainedDetector, build_model, forward
+    from detect.detector import build_model, forward
 
     torch.set_num_threads(2)
     built = build_model("timm_heatmap")
@@ -79,10 +81,10 @@ def untrained() -> object:
 def crops_a_second() -> float:
     detector = untrained()
     crops = np.random.default_rng(0).integers(0, 256, (64, CROP, CROP, 3), dtype=np.uint8)
-    detector.score(crops)  # type: ignore[attr-defined]
+    detector.score(crops)
     began, done = time.monotonic(), 0
     while time.monotonic() - began < 5:
-        detector.score(crops)  # type: ignore[attr-defined]
+        detector.score(crops)
         done += len(crops)
     return done / (time.monotonic() - began)
 
@@ -91,7 +93,7 @@ def score_one(path: Path, every: int | None) -> dict[str, float]:
     """Score one clip in this process: its peak memory is then that of the clip alone."""
     from detect.score import score_clip
 
-    score = score_clip(path, untrained(), every=every)  # type: ignore[arg-type]
+    score = score_clip(path, untrained(), every=every)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"frames": score.frames_scored, "seconds": score.seconds, "peak_mb": peak}
 

@@ -104,14 +104,14 @@ def train(
         raise InputError("A detector needs pairs to train on and later ones to be calibrated on.")
     device = pick_device(settings.device)
     with _threads(settings.threads, device):
-        run = _Run(pairs, held_out, settings, folder, size, device, progress)
+        run = _Run(pairs, held_out, settings, folder, size, device, progress, force)
         try:
             run.go()
+            card = run.finish()
         except KeyboardInterrupt as error:
             raise Interrupted(
                 f"Detector training was stopped; the same command goes on from step {run.saved} of {run.total or '?'}."
             ) from error
-        card = run.finish()
     remove(folder / UNFINISHED)
     return card
 
@@ -141,6 +141,7 @@ class _Run:
         size: int,
         device: str,
         progress: Progress,
+        force: bool,
     ) -> None:
         import torch
 
@@ -159,7 +160,7 @@ class _Run:
         }
         self.step, self.saved, self.seconds = 0, 0, 0.0
         self.total = settings.steps
-        self.resume()
+        self.resume(force)
 
     # -- the loop ----------------------------------------------------------------------------------------------------
 
@@ -263,16 +264,20 @@ class _Run:
         save_checkpoint(self.folder / UNFINISHED, card, tensors)
         self.saved = self.step
 
-    def resume(self) -> None:
+    def resume(self, force: bool) -> None:
         """Go on from an unfinished training in the folder, or clear what an older one left there."""
         if not (self.folder / UNFINISHED / CARD).exists():
             remove(self.folder / METRICS)
             return
         card, tensors = load_checkpoint(self.folder / UNFINISHED, UNFINISHED_KIND)
         if card["identity"] != json.loads(json.dumps(self.identity)):
+            if force:
+                remove(self.folder / UNFINISHED)
+                remove(self.folder / METRICS)
+                return
             raise InputError(
                 f"{self.folder} holds an unfinished training on other data or with other settings; "
-                f"choose another folder, or remove {self.folder / UNFINISHED}."
+                "choose another folder, or --force to begin anew."
             )
         self.module.load_state_dict({n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")})
         state: dict[int, dict[str, torch.Tensor]] = {}
@@ -298,6 +303,7 @@ class _Run:
 
     def finish(self) -> Mapping[str, Any]:
         """Calibrate, measure the limits, write the detector."""
+        self.save()
         self.progress("calibrating the detector", 0, 1)
         rng = np.random.default_rng((self.settings.seed, 2**31))
         held = [plain_batch(self.held_out)] + [paired_batch(self.held_out, rng, self.h264) for _ in range(2)]

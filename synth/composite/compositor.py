@@ -28,8 +28,8 @@ class CompositeSettings:
 
     mode: str = "overlay"
     colour: str = "reinhard"
-    erode: float = 0.01
-    blur: float = 0.07
+    erode: float = 0.03
+    blur: float = 0.09
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:

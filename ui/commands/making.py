@@ -158,7 +158,7 @@ def merge(
     method: Method = "quick96",
     mode: Annotated[str, typer.Option("--mode", help="overlay or raw.")] = "overlay",
     colour: Annotated[str, typer.Option("--colour", help="reinhard or none.")] = "reinhard",
-    erode: Annotated[float, typer.Option("--erode", help="Draw the mask in, part of the crop's side.")] = 0.01,
+    erode: Annotated[float, typer.Option("--erode", help="Draw the mask in, part of the crop's side.")] = 0.03,
     blur: Annotated[float, typer.Option("--blur", help="Soft edge of the mask, part of the crop's side.")] = 0.07,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The result; the workspace's result/result.mp4 by default.")
