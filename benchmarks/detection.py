@@ -39,7 +39,7 @@ def make_clip(path: Path) -> None:
             encoder.write(Frame(index, index / RATE, image))
 
 
-def repeat(path: Path, times: int, output: Path) -> None:
+def repeat(path: Path, times: int, output: Path, seconds: float = SECONDS) -> None:
     """The same clip over and over, its packets copied."""
     with av.open(str(output), "w") as out:
         stream = None
@@ -53,7 +53,7 @@ def repeat(path: Path, times: int, output: Path) -> None:
                         continue
                     packet.pts, packet.dts, packet.stream = packet.pts + offset, packet.dts + offset, stream
                     out.mux(packet)
-                offset += round(SECONDS / float(template.time_base or 1))
+                offset += round(seconds / float(template.time_base or 1))
 
 
 def untrained() -> TrainedDetector:

@@ -22,8 +22,18 @@ def refuse_overwrite(path: Path, force: bool) -> None:
 
 def disk_error(error: OSError, path: Path) -> CounterfaceError | None:
     """The sentence for an OSError met while writing ``path``, or None when it is of another kind."""
+    if error.errno == errno.EFBIG:
+        return InputError(f"{path} became larger than this disk, or a limit set for it, allows.")
+    if error.errno in (errno.EISDIR, errno.ENOTEMPTY):
+        return InputError(f"{path} cannot be written: a folder of that name is there.")
+    if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        return InputError(f"{path} cannot be written: a part of its path is a file, not a folder.")
+    if error.errno == errno.ENAMETOOLONG:
+        return InputError(f"{path} cannot be written: its name is too long.")
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return InputError(f"No room left on the disk for {path}; free some space and run the command again.")
+    if error.errno == errno.EFBIG:
+        return InputError(f"{path} would be larger than this disk or this user's limit allows; write to another disk.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return InputError(f"{path} cannot be written: permission denied.")
     return None

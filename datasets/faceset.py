@@ -131,7 +131,13 @@ class FaceSet:
 
     def removed(self) -> int:
         """How many faces' crops have been deleted."""
-        return sum(not (self.folder / name).is_file() for name in read_files(self.folder / TABLE))
+        return sum(1 for _ in self.removed_frames())
+
+    def removed_frames(self, track: int | None = None) -> Iterator[int]:
+        """The frame number of each face whose crop has been deleted, in frame order; of one track when it is given."""
+        for frame, own, name in read_files(self.folder / TABLE):
+            if (track is None or own == track) and not (self.folder / name).is_file():
+                yield frame
 
 
 def by_frame(rows: Iterable[FaceRow]) -> Iterator[tuple[int, list[FaceRow]]]:

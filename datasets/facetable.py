@@ -144,7 +144,8 @@ def _from_batch(batch: Any) -> Iterator[FaceRow]:
         )
 
 
-def read_files(path: Path) -> Iterator[str]:
-    """Stream the names of the crops' files. Raises InputError when the table is damaged."""
-    for batch in _open(path).iter_batches(columns=["file"]):
-        yield from batch["file"].to_pylist()
+def read_files(path: Path) -> Iterator[tuple[int, int, str]]:
+    """Stream (frame, track, name of the crop's file). Raises InputError when the table is damaged."""
+    names = ["frame", "track", "file"]
+    for batch in _open(path).iter_batches(columns=names):
+        yield from zip(*(batch[name].to_pylist() for name in names), strict=True)

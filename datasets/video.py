@@ -154,7 +154,8 @@ def _check_tail(path: Path, container: Any, stream: Any, duration: float, rate: 
         container.seek(start + int(stream.duration * 0.98), stream=stream)
         for packet in container.demux(stream):
             if packet.pts is not None:
-                last = packet.pts if last is None else max(last, packet.pts)
+                end = packet.pts + (packet.duration or 0)
+                last = end if last is None else max(last, end)
     except av.error.FFmpegError:
         last = None
     allowed = max(0.5, 3.0 / float(rate))

@@ -17,10 +17,10 @@ from typing import Any
 
 from datasets.atomic import replacing
 from datasets.errors import InputError
+from datasets.home import home
 from datasets.progress import Progress, silent
 
 FOLDER = "COUNTERFACE_WEIGHTS"
-HOME = "COUNTERFACE_HOME"
 TIMEOUT_SECONDS = 20
 CHUNK = 1 << 20
 
@@ -80,12 +80,7 @@ def entry(name: str) -> Weights:
 
 def cache() -> Path:
     """The studio's own folder for fetched weights."""
-    home = os.environ.get(HOME)
-    if home:
-        return Path(home) / "weights"
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("counterface")) / "weights"
+    return home("cache") / "weights"
 
 
 def folders(folder: Path | None = None) -> list[Path]:

@@ -98,8 +98,13 @@ def create(
 
     require(consent)
     root = Path(root)
-    if root.exists() and any(root.iterdir()) and not force:
-        raise InputError(f"{root} is not empty; choose another folder, or --force to replace it.")
+    if root.exists() and not root.is_dir():
+        raise InputError(f"{root} is a file, and a workspace is a folder; choose another name.")
+    if root.exists() and any(root.iterdir()):
+        if not force:
+            raise InputError(f"{root} is not empty; choose another folder, or --force to replace it.")
+        if not (root / SETTINGS).is_file():
+            raise InputError(f"{root} is not empty and no workspace: it is not replaced. Choose another folder.")
     clips: dict[Role, Path] = {"source": Path(source), "destination": Path(destination)}
     for clip in clips.values():
         probe(clip)
@@ -125,8 +130,16 @@ def open_workspace(root: Path) -> Workspace:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{file} cannot be read: {error}.") from error
-    records = tuple(Consent.from_table(table) for table in content.pop("consent", []))
-    return Workspace(root, content, records)
+    tables = content.pop("consent", [])
+    clips = content.get("clips", {})
+    if (
+        not isinstance(tables, list)
+        or type(content.get("seed", 0)) is not int
+        or not isinstance(clips, dict)
+        or not all(isinstance(clip, dict) for clip in clips.values())
+    ):
+        raise InputError(f"{file} is not laid out as a workspace's settings are; make the workspace anew.")
+    return Workspace(root, content, tuple(Consent.from_table(table) for table in tables))
 
 
 def _write_settings(root: Path, settings: Mapping[str, Any], consent: tuple[Consent, ...]) -> None:

@@ -100,13 +100,16 @@ def where(regions: np.ndarray) -> str | None:
 
 @cache
 def colour_table() -> np.ndarray:
-    """uint8 (256, 3) RGB: matplotlib's ``inferno``, whose lightness rises evenly with the value."""
+    """uint8 (256, 3) RGB: matplotlib's ``inferno``, whose lightness rises evenly with the value.
+
+    Its pale end is left out: over skin it would read as light, not as heat.
+    """
     from matplotlib import colormaps
 
-    return (colormaps["inferno"](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
+    return (colormaps["inferno"](np.linspace(0, 0.85, 256))[:, :3] * 255).round().astype(np.uint8)
 
 
-def overlay(frame: np.ndarray, heat: np.ndarray, affine: np.ndarray, size: int, strength: float = 0.75) -> np.ndarray:
+def overlay(frame: np.ndarray, heat: np.ndarray, affine: np.ndarray, size: int, strength: float = 0.55) -> np.ndarray:
     """A frame with a heatmap laid over it: the hotter, the less of the frame shows through.
 
     Args:

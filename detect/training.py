@@ -17,23 +17,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from datasets.atomic import refuse_overwrite, remove
-from datasets.checkpoint import CARD, load_checkpoint, save_checkpoint
+from datasets.checkpoint import CARD
 from datasets.errors import InputError, Interrupted
 from datasets.progress import Progress, silent
 from detect.calibration import fit_platt
 from detect.competence import Competence, fit_competence
 from detect.detector import VERSION, BuiltModel, build_model, forward, pick_device, save_detector, to_tensor
+from detect.objective import heat_iou, pair_loss, rank_auc
 from detect.recipes.degrade import h264_available
 from detect.recipes.paired import Batch, PairSample, check_pairs, data_hash, paired_batch, plain_batch
+from detect.unfinished import UNFINISHED, cut_curve, keep, take_up
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
-UNFINISHED, UNFINISHED_KIND, METRICS = "unfinished", "detector-training", "metrics.jsonl"
+METRICS = "metrics.jsonl"
 WARM_UP, PACED = 3, 10
 WORST_CASE = 1.5
 SAVE_SECONDS, REPORTS, REFERENCE_PAIRS = 8.0, 30, 100
-HEAT_WEIGHT, DICE_WEIGHT, RANK_WEIGHT = 2.0, 0.5, 0.5
 
 
 @dataclass(frozen=True)
@@ -249,55 +250,17 @@ class _Run:
     # -- stopping and going on ---------------------------------------------------------------------------------------
 
     def save(self) -> None:
-        import torch
-
-        tensors = {f"model.{name}": value for name, value in self.module.state_dict().items()}
-        for index, state in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"adam.{index}.{name}": torch.as_tensor(value) for name, value in state.items()}
-        card = {
-            "kind": UNFINISHED_KIND,
-            "identity": self.identity,
-            "step": self.step,
-            "total": self.total,
-            "seconds": self.seconds,
-        }
-        save_checkpoint(self.folder / UNFINISHED, card, tensors)
+        """Keep all that is needed to go on from here."""
+        state = {"step": self.step, "total": self.total, "seconds": self.seconds}
+        keep(self.folder, self.identity, state, self.module, self.optimiser)
         self.saved = self.step
 
     def resume(self, force: bool) -> None:
         """Go on from an unfinished training in the folder, or clear what an older one left there."""
-        if not (self.folder / UNFINISHED / CARD).exists():
-            remove(self.folder / METRICS)
-            return
-        card, tensors = load_checkpoint(self.folder / UNFINISHED, UNFINISHED_KIND)
-        if card["identity"] != json.loads(json.dumps(self.identity)):
-            if force:
-                remove(self.folder / UNFINISHED)
-                remove(self.folder / METRICS)
-                return
-            raise InputError(
-                f"{self.folder} holds an unfinished training on other data or with other settings; "
-                "choose another folder, or --force to begin anew."
-            )
-        self.module.load_state_dict({n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")})
-        state: dict[int, dict[str, torch.Tensor]] = {}
-        for name, tensor in tensors.items():
-            if name.startswith("adam."):
-                _, index, key = name.split(".", 2)
-                state.setdefault(int(index), {})[key] = tensor
-        self.optimiser.load_state_dict({"state": state, "param_groups": self.optimiser.state_dict()["param_groups"]})
-        self.step = self.saved = int(card["step"])
-        self.total, self.seconds = card["total"], float(card["seconds"])
-        self._cut_curve()
-
-    def _cut_curve(self) -> None:
-        """Drop the lines of steps after the save: they will be written again."""
-        file = self.folder / METRICS
-        if not file.exists():
-            return
-        lines = [line for line in file.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
-        kept = [line for line in lines if json.loads(line)["step"] <= self.step]
-        file.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+        state = take_up(self.folder, self.identity, self.module, self.optimiser, force)
+        self.step = self.saved = int(state.get("step", 0))
+        self.total, self.seconds = state.get("total", self.total), float(state.get("seconds", 0.0))
+        cut_curve(self.folder / METRICS, self.step)
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
@@ -365,49 +328,3 @@ def _words(held_out: Sequence[PairSample]) -> str:
     return (
         f"{len(held_out)} held-out pairs of {named}, {min(times):.1f} to {max(times):.1f} s, as they are and degraded"
     )
-
-
-def pair_loss(out: Any, masks: torch.Tensor) -> torch.Tensor:
-    """The loss of a batch of pairs, swaps first.
-
-    Binary cross-entropy of the label; a ranking term that asks each swap to stand above its own original; for the
-    heatmap, cross-entropy on every pixel and soft Dice (Milletari et al., 2016) on the swaps.
-
-    Args:
-        out: :class:`detect.detector.ModelOutput` of 2N images.
-        masks: float32 (2N, S, S) in [0, 1].
-    """
-    import torch
-    from torch.nn import functional
-
-    half = len(out.logit) // 2
-    label = torch.cat([torch.ones_like(out.logit[:half]), torch.zeros_like(out.logit[half:])])
-    loss = functional.binary_cross_entropy_with_logits(out.logit, label)
-    loss = loss + RANK_WEIGHT * functional.softplus(out.logit[half:] - out.logit[:half]).mean()
-    target = functional.adaptive_avg_pool2d(masks[:, None], out.heat.shape[-2:])[:, 0]
-    loss = loss + HEAT_WEIGHT * functional.binary_cross_entropy_with_logits(out.heat, target)
-    shown, truth = out.heat[:half].sigmoid(), target[:half]
-    overlap = 2 * (shown * truth).sum((1, 2)) + 1
-    return loss + DICE_WEIGHT * (1 - overlap / (shown.sum((1, 2)) + truth.sum((1, 2)) + 1)).mean()
-
-
-def rank_auc(logit: np.ndarray, label: np.ndarray) -> float:
-    """Area under the ROC curve by ranks (Mann and Whitney), ties counted half; no scikit-learn needed."""
-    fake, real = np.asarray(logit)[np.asarray(label) > 0.5], np.asarray(logit)[np.asarray(label) <= 0.5]
-    order = np.sort(real)
-    below, up_to = np.searchsorted(order, fake, "left"), np.searchsorted(order, fake, "right")
-    return float((below + up_to).sum() / (2 * len(fake) * len(real)))
-
-
-def heat_iou(heat: np.ndarray, batch: Batch) -> float:
-    """Mean IoU of heatmaps and swap masks at one half, over the swaps of a batch."""
-    import cv2
-
-    half = len(batch.images) // 2
-    height, width = heat.shape[1:]
-    found = []
-    for shown, mask in zip(heat[:half], batch.masks[:half], strict=True):
-        truth = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA) >= 0.5
-        shown = shown >= 0.5
-        found.append((shown & truth).sum() / max(1, (shown | truth).sum()))
-    return float(np.mean(found))

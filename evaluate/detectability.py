@@ -19,15 +19,13 @@ from datasets.encode import DEFAULT_CRF
 from datasets.errors import InputError
 from datasets.progress import Progress, counted, silent
 from detect.results import Heatmap
+from evaluate.matching import MatchedCrops, encode_part, matched, matched_crops
 from evaluate.metrics import block_bootstrap, iou, pointing_game
 
 if TYPE_CHECKING:
-    from datasets.faces.finder import Face, FaceFinder
-    from datasets.video import ClipInfo, Frame
     from detect.detector import Detector
 
 IOU_THRESHOLD = 0.5
-LEAD_IN = 1.0
 BATCH = 16
 MASK_FLOOR = 0.02
 
@@ -122,18 +120,6 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 4)
 
 
-@dataclass(frozen=True)
-class _Crops:
-    """One frame's crops, cut alike."""
-
-    index: int
-    time: float
-    fake: np.ndarray
-    original: np.ndarray
-    mask: np.ndarray | None
-    affine: np.ndarray
-
-
 def detectability(
     fake: Path,
     original: Path,
@@ -162,7 +148,7 @@ def detectability(
     from datasets.faces.finder import make_finder
 
     fake, original = Path(fake), Path(original)
-    info, times = _matched(fake, original, mask)
+    info, times = matched(fake, original, mask)
     inside = np.flatnonzero(
         (times >= (-np.inf if start is None else start)) & (times < (np.inf if stop is None else stop))
     )
@@ -176,8 +162,8 @@ def detectability(
             scored = original
             if equalise:
                 scored = Path(folder) / "original.mp4"
-                _encode_part(original, info, times, chosen, scored, crf, progress)
-            crops = _crops(fake, original, scored, mask, chosen, times, backend, detector)
+                encode_part(original, info, times, chosen, scored, crf, progress)
+            crops = matched_crops(fake, original, scored, mask, chosen, times, backend, detector)
             kept, heatmaps = _score(counted(crops, "scoring the pair", count, progress), detector)
         finally:
             backend.close()
@@ -186,126 +172,10 @@ def detectability(
     return _summary(kept, heatmaps, count, detector, times, chosen, crf if equalise else None)
 
 
-def _matched(fake: Path, original: Path, mask: Path | None) -> tuple[ClipInfo, np.ndarray]:
-    """Make sure that the clips are frame for frame the same; the original's info and timestamps."""
-    from datasets.video import probe, timestamps
-
-    info, times = probe(original), timestamps(original)
-    tolerance = 0.5 * float(np.median(np.diff(times))) if len(times) > 1 else 0.5
-    for other in [fake] if mask is None else [fake, mask]:
-        seen, at = probe(other), timestamps(other)
-        if (seen.width, seen.height) != (info.width, info.height):
-            raise InputError(
-                f"{other} is {seen.width} x {seen.height} and {original} is {info.width} x {info.height}: "
-                "a swap and its own original have one size."
-            )
-        if len(at) != len(times):
-            raise InputError(
-                f"{other} has {len(at)} frames and {original} has {len(times)}: they are not the same clip."
-            )
-        if np.abs((at - at[0]) - (times - times[0])).max() > tolerance:
-            raise InputError(f"The timestamps of {other} and {original} differ: they are not frame for frame the same.")
-    return info, times
-
-
-def _encode_part(
-    original: Path,
-    info: ClipInfo,
-    times: np.ndarray,
-    chosen: list[int],
-    path: Path,
-    crf: int,
-    progress: Progress,
-) -> None:
-    """Encode the original from a second before the first chosen frame to the last one, as the studio encodes a swap.
-
-    The index of a frame there is its index in the original less that of the first frame written, see :func:`_first`.
-    """
-    from datasets.encode import encoder_like
-    from datasets.video import ahead, read_frames
-
-    first, last = _first(times, chosen), chosen[-1]
-    with encoder_like(path, info, sound=False, crf=crf) as encoder:
-        part = _until(ahead(read_frames(original, start=first)), last)
-        for frame in counted(part, "encoding the original as the swap was", last - first + 1, progress):
-            encoder.write(frame)
-
-
-def _until(frames: Iterator[Frame], last: int) -> Iterator[Frame]:
-    for frame in frames:
-        yield frame
-        if frame.index >= last:
-            return
-
-
-def _first(times: np.ndarray, chosen: list[int]) -> int:
-    """Index of the first frame that is encoded: a second before, so that the encoder is in its stride."""
-    return int(np.searchsorted(times, times[chosen[0]] - LEAD_IN))
-
-
-def _crops(
-    fake: Path,
-    original: Path,
-    scored: Path,
-    mask: Path | None,
-    chosen: list[int],
-    times: np.ndarray,
-    backend: FaceFinder,
-    detector: Detector,
-) -> Iterator[_Crops]:
-    """Cut the crops of all clips with the affine of the face in the original."""
-    from datasets.faces.align import align_affine, warp_crop
-    from datasets.video import frames_at
-
-    shift = 0 if scored == original else _first(times, chosen)
-    streams: list[Iterator[Any]] = [
-        frames_at(original, chosen),
-        frames_at(fake, chosen),
-        frames_at(scored, [i - shift for i in chosen]),
-        iter([None] * len(chosen)) if mask is None else _mask_frames(mask, chosen),
-    ]
-    side, coverage = int(detector.card["input"]["size"]), detector.card["input"]["coverage"]
-    for found, swapped, alike, changed in zip(*streams, strict=True):
-        faces = backend.find(found.image)
-        if not faces:
-            continue
-        affine = align_affine(_swapped_face(faces, found.image, swapped.image, changed), side, coverage)
-        yield _Crops(
-            found.index,
-            found.time,
-            warp_crop(swapped.image, affine, side),
-            warp_crop(alike.image, affine, side),
-            None if changed is None else warp_crop(changed, affine, side),
-            affine,
-        )
-
-
-def _swapped_face(faces: list[Face], original: np.ndarray, fake: np.ndarray, mask: np.ndarray | None) -> Face:
-    """Which of several faces was swapped: where the mask is, or without one, where the two pictures differ most."""
-    if len(faces) == 1:
-        return faces[0]
-    change = np.abs(original.astype(np.int16) - fake).mean(2) if mask is None else mask
-
-    def inside(face: Face) -> float:
-        x0, y0, x1, y1 = np.clip(np.round(face.box).astype(int), 0, None)
-        part = change[y0:y1, x0:x1]
-        return float(part.mean()) if part.size else 0.0
-
-    return max(faces, key=inside)
-
-
-def _mask_frames(mask: Path, chosen: list[int]) -> Iterator[np.ndarray]:
-    """Float32 (H, W) in [0, 1] of each chosen frame of a swap mask."""
-    from datasets.video import frames_at
-
-    for frame in frames_at(mask, chosen):
-        yield frame.image[..., 0].astype(np.float32) / 255
-
-
-def _score(crops: Iterator[_Crops], detector: Detector) -> tuple[list[PairedFrame], list[Heatmap]]:
+def _score(crops: Iterator[MatchedCrops], detector: Detector) -> tuple[list[PairedFrame], list[Heatmap]]:
     kept: list[PairedFrame] = []
     heatmaps: list[Heatmap] = []
-    batch: list[_Crops] = []
+    batch: list[MatchedCrops] = []
 
     def flush() -> None:
         if not batch:

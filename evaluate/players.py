@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.encode import encoder_like
+from datasets.encode import ClipEncoder, encoder_like
 from datasets.progress import Progress, counted, silent
 from datasets.provenance.writer import SyntheticWriter
 from datasets.video import ClipInfo, Frame, open_container, probe, read_frames
@@ -89,9 +89,14 @@ def _original(results: Results, folder: Path) -> Path:
     if fits(clip):
         return clip
     path, like = folder / "original.mp4", small(probe(clip))
-    with encoder_like(path, like, crf=CRF) as encoder:
+    if results.original_is_synthetic:
+        said = making(results, "The original, which is synthetic too, smaller copy")
+        writer: SyntheticWriter | ClipEncoder = SyntheticWriter(path, like, said, crf=CRF)
+    else:
+        writer = encoder_like(path, like, crf=CRF)
+    with writer:
         for frame in read_frames(clip):
-            encoder.write(shrunk(frame, like))
+            writer.write(shrunk(frame, like))
     return path
 
 

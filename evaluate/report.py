@@ -23,7 +23,7 @@ from evaluate.heatmaps import legend
 from evaluate.marking import mark_rows
 from evaluate.players import players
 from evaluate.results import Curve, Detectability, Results, read_results
-from evaluate.views import View, chosen, close_ups, making, moments, plain_picture, views
+from evaluate.views import View, chosen, close_ups, making, moments, original_picture, plain_picture, views
 
 REPORT = "report.html"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -174,7 +174,7 @@ def _strip(results: Results, picked: list[View]) -> Mapping[str, Any]:
     heats: list[str | None] = []
     for view, (x0, y0, x1, y1) in zip(picked, close_ups(picked), strict=True):
         region = np.s_[y0:y1, x0:x1]
-        originals.append(plain(_cell(view.original[region])))
+        originals.append(_original(results, _cell(view.original[region])))
         swaps.append(signed(results, _cell(view.swap[region]), "Frame of a face swap"))
         masks.append(None if view.mask is None else plain(_cell(view.mask[region])))
         overlay = None if view.heat is None else _cell(view.overlay[region])
@@ -191,7 +191,7 @@ def _strip(results: Results, picked: list[View]) -> Mapping[str, Any]:
 def _stills(results: Results, picked: list[View]) -> list[Mapping[str, str]]:
     view = picked[len(picked) // 2]
     stills: list[Mapping[str, str]] = [
-        {"kind": "original", "title": "Original", "src": plain(_cell(view.original, STILL))},
+        {"kind": "original", "title": "Original", "src": _original(results, _cell(view.original, STILL))},
         {"kind": "swap", "title": "Swap", "src": signed(results, _cell(view.swap, STILL), "Frame of a face swap")},
     ]
     if view.heat is not None:
@@ -209,8 +209,12 @@ def _cell(image: np.ndarray, side: int = CELL) -> np.ndarray:
     return cv2.resize(np.ascontiguousarray(image), size, interpolation=cv2.INTER_AREA) if scale < 1 else image
 
 
+def _original(results: Results, image: np.ndarray) -> str:
+    return _data("image/jpeg", original_picture(results, image, JPEG_QUALITY))
+
+
 def plain(image: np.ndarray) -> str:
-    """A picture without a synthetic face (a frame of the original, a mask) as a data address."""
+    """A picture without a synthetic face (a mask, say) as a data address."""
     return _data("image/jpeg", plain_picture(image, JPEG_QUALITY))
 
 

@@ -148,6 +148,13 @@ class Results:
     def video(self) -> Path:
         return self.workspace.result / VIDEO
 
+    @cached_property
+    def original_is_synthetic(self) -> bool:
+        """Whether the original was made by this studio too, as the sample clips are: then its frames need the marks."""
+        from datasets.provenance.reading import read_credentials
+
+        return read_credentials(self.workspace.clip("destination")).by_studio
+
     @property
     def mask(self) -> Path:
         return self.workspace.result / MASK

@@ -10,7 +10,7 @@ import numpy as np
 
 from datasets.errors import InputError
 from datasets.provenance.badge import badge_box
-from datasets.provenance.writer import Ingredient, Making
+from datasets.provenance.writer import Ingredient, Making, picture_bytes
 from datasets.video import Frame, frames_at, timestamps
 from evaluate.heatmaps import lay_over
 from evaluate.results import FrameScore, Results
@@ -128,8 +128,19 @@ def making(results: Results, title: str) -> Making:
     )
 
 
+def original_picture(results: Results, image: np.ndarray, quality: int = 88) -> bytes:
+    """A JPEG of a frame of the original; marked like the swap's when the original is synthetic itself.
+
+    Args:
+        image: uint8 RGB HxWx3.
+    """
+    if results.original_is_synthetic:
+        return picture_bytes(image, making(results, "Frame of the original, which is synthetic too"), quality=quality)
+    return plain_picture(image, quality)
+
+
 def plain_picture(image: np.ndarray, quality: int = 88) -> bytes:
-    """A JPEG of a picture without a synthetic face: a frame of the original, or a mask. Swaps go through the writer.
+    """A JPEG of a picture without a synthetic face: a filmed frame, or a mask. Swaps go through the writer.
 
     Args:
         image: uint8 RGB HxWx3 or grey HxW.

@@ -28,6 +28,8 @@ from synth.method import Budget, Rendered, SwapMethod, method_class
 MOST_FACES = 3000
 RENDERED_TOGETHER = 8
 ROLES: tuple[Role, Role] = ("source", "destination")
+# Why a frame is left as it is: the reason as results name it, and in a sentence.
+LEFT = {"no face": "without a face", "no mesh": "with a face but no mesh", "removed": "whose crop was removed"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Swapped:
         image: uint8 RGB HxWx3, the same with the face swapped, before any mark; equal to it where ``mask`` is 0.
         mask: uint8 (H, W), the swap mask times 255: the alpha that the face was blended with.
         row: the face that was swapped, smoothed over time; None when the frame was left as it is.
-        why: when it was left as it is, the reason in a word or two, else "".
+        why: when it was left as it is, the reason, a key of :data:`LEFT`, else "".
     """
 
     frame: Frame
@@ -175,7 +177,7 @@ def swapped_frames(
 ) -> Iterator[Swapped]:
     """Swap the frames of a clip, in order, all or the ``wanted`` ones; memory does not grow with the clip.
 
-    A frame without a row in the face set is left as it is; a face whose crop the user has deleted counts as such.
+    A frame without a row in the face set is left as it is, and so is one whose crop the user has deleted.
 
     Args:
         clip: the destination.
@@ -185,14 +187,20 @@ def swapped_frames(
     """
     rows = smoothed(faces.rows(track))
     frames = read_frames(clip) if wanted is None else frames_at(clip, wanted)
+    removed = faces.removed_frames(track)
     pending: list[tuple[Frame, FaceRow | None, str]] = []
-    row = next(rows, None)
+    row, gone = next(rows, None), next(removed, None)
     for frame in ahead(frames):
         while row is not None and row.frame < frame.index:
             row = next(rows, None)
+        while gone is not None and gone < frame.index:
+            gone = next(removed, None)
         here = row if row is not None and row.frame == frame.index else None
-        why = "" if here is not None and here.landmarks is not None else "no mesh" if here is not None else "no face"
-        pending.append((frame, here if not why else None, why))
+        if here is None:
+            why = "removed" if gone == frame.index else "no face"
+        else:
+            why = "" if here.landmarks is not None else "no mesh"
+        pending.append((frame, None if why else here, why))
         if len(pending) == RENDERED_TOGETHER:
             yield from _render(pending, faces, model, settings)
             pending = []
@@ -279,10 +287,11 @@ def merge(
                 report.swapped += 1
             progress("merging", report.total, max(info.frames, report.total))
         if not report.swapped:
-            raise InputError(f"No face of {clip.name} could be swapped: {dict(report.left)}; nothing was written.")
+            said = ", ".join(f"{count} {LEFT[why]}" for why, count in report.left.items())
+            raise InputError(f"No face of {clip.name} could be swapped (frames: {said}); nothing was written.")
     report.marks = writer.marks
     report.notes += list(writer.marks.notes) if writer.marks else []
     if report.left:
-        said = ", ".join(f"{count} with {why}" for why, count in report.left.items())
+        said = ", ".join(f"{count} {LEFT[why]}" for why, count in report.left.items())
         report.notes.append(f"{sum(report.left.values())} of {report.total} frames were left as they are ({said}).")
     return report

@@ -17,6 +17,7 @@ from datasets.faces.mask import hull_mask
 
 UPPER_LIP, LOWER_LIP, NOSE, LEFT_CHEEK, RIGHT_CHEEK = 13, 14, 1, 234, 454
 LEFT_LIDS, RIGHT_LIDS = (159, 145), (386, 374)
+INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
 SCALES = ((0.02, 1.0), (0.06, 1e-2), (0.25, 1e-5))
 MOST_AVERAGED = 10
 CANDIDATES = 5
@@ -148,10 +149,35 @@ def with_detail(coarse: np.ndarray, likeness: np.ndarray, tolerance: float = 0.1
     return np.clip(cv2.resize(coarse, side, interpolation=cv2.INTER_CUBIC) + detail * share[..., None], 0, 1)
 
 
-def likeness(texture: Texture, landmarks: np.ndarray) -> np.ndarray:
-    """The texture bent to these landmarks, with the hull they span: uint8 (S, S, 4)."""
+def mouth_interior(landmarks: np.ndarray, size: int) -> np.ndarray:
+    """What lies between the lips, softly: float32 (size, size) in [0, 1], zero for a closed mouth.
+
+    Args:
+        landmarks: (478, 2), pixels of a square of ``size``.
+    """
+    mask = np.zeros((size, size), dtype=np.uint8)
+    polygon = np.asarray(landmarks, dtype=np.float32)[list(INNER_LIPS), :2]
+    opening = polygon[:, 1].max() - polygon[:, 1].min()
+    across = polygon[:, 0].max() - polygon[:, 0].min()
+    if opening < 0.12 * across:
+        return mask.astype(np.float32)
+    cv2.fillPoly(mask, [np.round(polygon * 16).astype(np.int32)], 255, lineType=cv2.LINE_AA, shift=4)
+    return cv2.GaussianBlur(mask, (0, 0), 0.007 * size).astype(np.float32) / 255
+
+
+def likeness(texture: Texture, landmarks: np.ndarray, living: Texture | None = None) -> np.ndarray:
+    """The texture bent to these landmarks, with the hull they span: uint8 (S, S, 4).
+
+    A face at rest shows nothing of the inside of the mouth. Where the lips are parted it is taken from the ``living``
+    face, the one whose expression this is, bent to the same landmarks.
+    """
     size = texture.image.shape[0]
     picture = bend(texture.image, texture.landmarks, landmarks)
+    if living is not None:
+        inside = mouth_interior(landmarks, size)
+        if inside.any():
+            other = bend(living.image, living.landmarks, landmarks)
+            picture = np.rint(picture + (other.astype(np.float32) - picture) * inside[..., None]).astype(np.uint8)
     hull = np.rint(hull_mask(landmarks, (size, size)) * 255).astype(np.uint8)
     return np.dstack([picture, hull])
 

@@ -167,7 +167,7 @@ class Run:
 
     def train(
         self,
-        batches: Callable[[int, Callable[[], float]], Iterator[Any]],
+        batches: Callable[[int, Callable[[int], float]], Iterator[Any]],
         loss_of: Callable[[Any], tuple[Tensor, dict[str, float]]],
         budget: Budget,
         progress: Progress,
@@ -179,7 +179,8 @@ class Run:
         """Train until the budget is used up.
 
         Args:
-            batches: called with (first step, a function that tells the part done) for an endless iterator.
+            batches: called with (first step, a function that tells what part of the training is done at a step) for
+                an endless iterator. It is drawn from ahead of the training, so it must not look at the run's own step.
             loss_of: a batch to (loss, figures to log).
             measure: figures on held-out faces with the averaged weights.
             show: called with the step after each measuring, to draw a preview.
@@ -194,23 +195,23 @@ class Run:
         begun, before = time.monotonic(), self.state.seconds
         first = self.state.step
 
-        def part() -> float:
+        def part(step: int) -> float:
             if budget.steps is not None:
-                return min(1.0, self.state.step / max(1, budget.steps))
+                return min(1.0, step / max(1, budget.steps))
             return min(1.0, (before + time.monotonic() - begun) / (60 * (budget.minutes or 1.0)))
 
         def total() -> float | None:
             if budget.steps is not None:
                 return float(budget.steps)
-            done = part()
+            done = part(self.state.step)
             return None if done < 0.02 else self.state.step / done
 
         last_measure = last_save = begun
         bad = 0
         with StopRequested() as stop:
-            steps = ahead(batches(self.state.step, part), 3) if part() < 1 else iter(())
+            steps = ahead(batches(first, part), 3) if part(first) < 1 else iter(())
             for batch in steps:
-                loss, figures = self._step(batch, loss_of, part())
+                loss, figures = self._step(batch, loss_of, part(self.state.step))
                 bad = bad + 1 if loss is None else 0
                 if bad >= BAD_STEPS_ALLOWED:
                     raise CounterfaceError(
@@ -225,6 +226,8 @@ class Run:
                     self._report(figures, measure if now - last_measure >= measure_every else None, show)
                     if now - last_measure >= measure_every:
                         last_measure = time.monotonic()
+                if part(self.state.step) >= 1:
+                    break
                 if now - last_save >= save_every or stop.now:
                     self.save()
                     last_save = now
@@ -232,10 +235,9 @@ class Run:
                     raise Interrupted(
                         f"Training stopped at step {self.state.step}; the same command goes on from there."
                     )
-                if part() >= 1:
-                    break
-        self._report({}, measure, show)
-        self.save()
+        if self.state.step > first:
+            self._report({}, measure, show)
+            self.save()
 
     def _report(
         self,

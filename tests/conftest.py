@@ -13,17 +13,26 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 if TYPE_CHECKING:
+    from footage import Looped
+
     from datasets.workspace import Workspace
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A config folder for this run alone, without the user's signing keys; child processes inherit it."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COUNTERFACE_HOME", str(home))
+        yield home
+
+
 @pytest.fixture(scope="session")
-def made_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+def made_workspace(own_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A whole small workspace; tests read it and leave it as it is."""
     from workspace_fixture import make_workspace
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("COUNTERFACE_HOME", str(tmp_path_factory.mktemp("home")))
-        yield make_workspace(tmp_path_factory.mktemp("made") / "workspace")
+    return make_workspace(tmp_path_factory.mktemp("made") / "workspace")
 
 
 @pytest.fixture
@@ -41,3 +50,11 @@ def own_workspace(made_workspace: Workspace, tmp_path: Path) -> Callable[..., Wo
         return open_workspace(root)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def looped(own_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Looped:
+    """A small workspace that the real commands took through every step; tests read it and leave it as it is."""
+    from footage import loop
+
+    return loop(tmp_path_factory.mktemp("looped"))

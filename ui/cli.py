@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-import click
 import typer
 
 from datasets.atomic import disk_error
@@ -25,6 +24,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+# Typer carries a copy of click in some versions and uses the package in others; this is the base either way.
+USAGE_ERROR = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+
 making.register(app)
 judging.register(app)
 machine.register(app)
@@ -42,15 +44,15 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return result if isinstance(result, int) else 0
     except CounterfaceError as error:
         return _fail(str(error), error.exit_code)
-    except click.exceptions.Exit as stop:
+    except typer.Exit as stop:
         return stop.exit_code
-    except (click.exceptions.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         return _fail("Stopped. The same command goes on from what is done.", 130)
-    except click.ClickException as error:
-        return _fail(error.format_message(), 2)
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+    except USAGE_ERROR as error:  # type: ignore[misc]
+        return _fail(error.format_message(), 2)
     except OSError as error:
         from pathlib import Path
 

@@ -6,8 +6,11 @@ thumbnail of the source would put that person's face into every output.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -36,10 +39,16 @@ MAGIC = {
     b"II*\x00": "image/tiff",
     b"MM\x00*": "image/tiff",
 }
-OFFLINE = {
+# Above 4 MB, intermediates of the library go to the disk and not into memory.
+LIBRARY_SETTINGS: dict[str, Any] = {
     "builder": {"thumbnail": {"enabled": False}},
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
+    "core": {"backing_store_memory_threshold_in_mb": 4},
 }
+# Hashed as one, a clip's media data is held in memory whole; as the leaves of a Merkle tree, one MB at a time. Not for
+# short clips: a tree of one leaf, that is media data under 1 MB, is not checked by the library when it reads.
+MERKLE_FROM_BYTES = 32_000_000
+MERKLE_LEAF_KB = 1024
 
 
 @dataclass(frozen=True)
@@ -219,7 +228,7 @@ def sign(making: Making, format: str, source: IO[bytes], target: IO[bytes], mark
     definition["ingredients"] = described
     try:
         with (
-            c2pa.Context.from_dict(OFFLINE) as context,
+            c2pa.Context.from_dict(_settings(source)) as context,
             c2pa.Builder(definition, context=context) as builder,
             _signer(own) as signer,
         ):
@@ -229,9 +238,20 @@ def sign(making: Making, format: str, source: IO[bytes], target: IO[bytes], mark
     except c2pa.C2paError as error:
         if watched.error is not None:
             raise watched.error from error
+        if f"os error {errno.ENOSPC}" in str(error):
+            raise InputError(f"No room left in {tempfile.gettempdir()} for the signing of {making.title}.") from error
         raise Refused(f"{making.title} was not written, because it could not be signed: {error}.") from error
     target.flush()
     return made
+
+
+def _settings(source: IO[bytes]) -> dict[str, Any]:
+    size = source.seek(0, os.SEEK_END)
+    source.seek(0)
+    if size < MERKLE_FROM_BYTES:
+        return LIBRARY_SETTINGS
+    core = LIBRARY_SETTINGS["core"] | {"merkle_tree_chunk_size_in_kb": MERKLE_LEAF_KB}
+    return LIBRARY_SETTINGS | {"core": core}
 
 
 def _ingredients(making: Making) -> tuple[list[dict[str, str]], list[tuple[dict[str, str], str, Path]]]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datasets.errors import Refused
+from datasets.home import home
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -42,20 +43,10 @@ class Identity:
     root: str
 
 
-def home() -> Path:
-    """The studio's config folder: ``$COUNTERFACE_HOME``, or the user's config folder for ``counterface``."""
-    given = os.environ.get("COUNTERFACE_HOME")
-    if given:
-        return Path(given)
-    import platformdirs
-
-    return Path(platformdirs.user_config_dir("counterface", appauthor=False))
-
-
 def existing_root() -> str | None:
     """The root certificate of this machine, PEM, or None when nothing was signed here yet. Makes nothing."""
     try:
-        return (home() / FOLDER / ROOT).read_text(encoding="ascii")
+        return (home("config") / FOLDER / ROOT).read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError):
         return None
 
@@ -69,7 +60,7 @@ def identity() -> Identity:
     Raises:
         Refused: the folder cannot be written or its files cannot be read, so nothing could be signed.
     """
-    folder = home() / FOLDER
+    folder = home("config") / FOLDER
     try:
         if not folder.exists():
             _make(folder)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from datasets.provenance.credentials import GENERATOR, MAKING_LABEL, OFFLINE, media_type
+from datasets.provenance.credentials import GENERATOR, LIBRARY_SETTINGS, MAKING_LABEL, media_type
 from datasets.provenance.identity import existing_root
 
 State = Literal["none", "valid", "trusted", "invalid"]
@@ -59,7 +59,7 @@ def read_credentials(path: Path) -> Credentials:
     kind = media_type(path)
     if kind is None:
         return NONE
-    settings: dict[str, Any] = dict(OFFLINE)
+    settings: dict[str, Any] = dict(LIBRARY_SETTINGS)
     root = existing_root()
     if root is not None:
         settings["trust"] = {"user_anchors": root}

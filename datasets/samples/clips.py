@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from fractions import Fraction
 from pathlib import Path
 
 from datasets.errors import InputError
+from datasets.home import home
 from datasets.progress import Progress, counted, silent
 from datasets.samples.portraits import CREDITS, FRAMED, LIKENESS, Credit, check_name, file_of
 
 # Part of the cache's folder: raise it when the pixels change, so that older clips are not taken for these.
 EDITION = 1
-RECORDED = "1990-01-01"
+RECORDED = "2026-11-23"
 
 
 def sample_folder() -> Path:
     """Where sample clips are kept: ``$COUNTERFACE_HOME``, or the user's cache folder, and in it ``samples``."""
-    given = os.environ.get("COUNTERFACE_HOME")
-    if given:
-        return Path(given) / "samples" / str(EDITION)
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("counterface", appauthor=False)) / "samples" / str(EDITION)
+    return home("cache") / "samples" / str(EDITION)
 
 
 def sample_clips(folder: Path | None = None, progress: Progress = silent) -> tuple[Path, Path]:

@@ -25,14 +25,24 @@ from datasets.errors import InputError
 from datasets.facearrays import FaceArrays
 from datasets.faces.mask import eye_mouth_mask
 from datasets.progress import Progress, silent
+from synth.composite.colour import reinhard
 from synth.losses import dssim, gaussian_window, ssim_map
 from synth.method import Budget, Rendered, register_method
 from synth.networks import Autoencoder, multiply_accumulates
-from synth.texture import Texture, carry_over, halved, halved_points, likeness, neutral_texture, with_detail
+from synth.texture import (
+    Texture,
+    carry_over,
+    halved,
+    halved_points,
+    likeness,
+    mouth_interior,
+    neutral_texture,
+    with_detail,
+)
 from synth.training import Run, Schedule
 from synth.warp import jitter_colour, training_sample
 
-Planes = tuple[np.ndarray, np.ndarray, np.ndarray]
+Planes = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 Batch = dict[str, tuple[Tensor, Tensor, Tensor, Tensor]]
 PEOPLE = ("source", "destination")
 BLOCKS, HELD_OUT = 20, (6, 15)
@@ -126,11 +136,11 @@ class Quick96:
         run = Run(self.network, folder, identity, self.schedule)
         shown = Autoencoder(self.network_size).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-        def batches(first: int, part: Callable[[], float]) -> Iterator[Batch]:
+        def batches(first: int, part: Callable[[int], float]) -> Iterator[Batch]:
             step = first
             while True:
                 rng = np.random.default_rng([self.seed, step])
-                warp = self.schedule.warp(part())
+                warp = self.schedule.warp(part(step))
                 yield {w: self._draw(rng, planes[w], splits[w][0], warp) for w in PEOPLE}
                 step += 1
 
@@ -177,13 +187,15 @@ class Quick96:
         return self.card
 
     def _planes(self, who: str, faces: FaceArrays) -> Planes:
-        """What the samples of one person are cut from: picture with hull, eyes and mouth, likeness with hull."""
+        """Of each face of one person: picture with hull, eyes and mouth, likeness with hull, inside of the mouth."""
         shape = (self.network_size, self.network_size)
         texture = self.textures[who].halved()
         points = [halved_points(p) for p in faces.landmarks]
         pictures = [np.dstack([halved(i), halved(m)]) for i, m in zip(faces.images, faces.masks, strict=True)]
         details = [np.rint(eye_mouth_mask(p, shape) * 255).astype(np.uint8) for p in points]
-        return np.stack(pictures), np.stack(details), np.stack([likeness(texture, p) for p in points])
+        alike = [likeness(texture, p, Texture(i[..., :3], p)) for p, i in zip(points, pictures, strict=True)]
+        inside = [mouth_interior(p, self.network_size) for p in points]
+        return np.stack(pictures), np.stack(details), np.stack(alike), np.stack(inside)
 
     def _draw(
         self, rng: np.random.Generator, planes: Planes, allowed: np.ndarray, warp: float
@@ -223,7 +235,9 @@ class Quick96:
         index = index[:: max(1, len(index) // 64)]
         x, alike = to_tensor(planes[0][index]).to(self.device), to_tensor(planes[2][index]).to(self.device)
         made, _ = network(network_input(x), alike, who)
-        return face_ssim(made, x[:, :3], x[:, 3:])
+        # The inside of the mouth was given to the network, so it does not count.
+        given = torch.from_numpy(planes[3][index])[:, None].to(self.device)
+        return face_ssim(made, x[:, :3], x[:, 3:] * (1 - given))
 
     @torch.no_grad()
     def _sheet(
@@ -245,16 +259,26 @@ class Quick96:
                     network(network_input(x), to_tensor(planes[who][2][at][None]).to(self.device), who)[0],
                 ]
                 if who == "destination":
-                    carried = to_tensor(halved(self._carried(faces[who].landmarks[at]))[None]).to(self.device)
-                    line.append(network(network_input(x), carried, "source")[0])
+                    living = faces[who].subset(slice(at, at + 1))
+                    carried = halved(self._carried(living.images[0], living.masks[0], living.landmarks[0]))
+                    line.append(network(network_input(x), to_tensor(carried[None]).to(self.device), "source")[0])
             pictures.append(torch.cat(line, 3))
         sheet = torch.cat(pictures, 2)[0].permute(1, 2, 0)
         return np.rint(sheet.clamp(0, 1).cpu().numpy() * 255).astype(np.uint8)
 
-    def _carried(self, landmarks: np.ndarray) -> np.ndarray:
-        """The source's likeness with the expression of these destination landmarks (478, 2): uint8 (S, S, 4)."""
-        rest = self.textures["destination"].landmarks
-        return likeness(self.textures["source"], carry_over(landmarks, rest, self.textures["source"].landmarks))
+    def _carried(self, crop: np.ndarray, mask: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+        """The source's likeness with the expression of a destination crop: uint8 (S, S, 4).
+
+        The inside of the mouth comes from the crop, in the source's colours.
+        """
+        source, rest = self.textures["source"], self.textures["destination"].landmarks
+        wanted = carry_over(landmarks, rest, source.landmarks)
+        living = None
+        if mouth_interior(wanted, self.size).any():
+            hull = mask.astype(np.float32) / 255
+            coloured = reinhard(crop.astype(np.float32) / 255, source.image.astype(np.float32) / 255, hull)
+            living = Texture(np.rint(coloured * 255).astype(np.uint8), landmarks)
+        return likeness(source, wanted, living)
 
     # -- use -----------------------------------------------------------------------------------------------------
 
@@ -262,7 +286,7 @@ class Quick96:
     def render(self, crops: np.ndarray, masks: np.ndarray, landmarks: np.ndarray) -> Iterator[Rendered]:
         """Swap aligned destination crops; see ``SwapMethod.render``."""
         x = np.stack([np.dstack([halved(crop), halved(mask)]) for crop, mask in zip(crops, masks, strict=True)])
-        alike = [self._carried(points) for points in landmarks]
+        alike = [self._carried(*one) for one in zip(crops, masks, landmarks, strict=True)]
         faces, learned = self.network.eval()(
             network_input(to_tensor(x).to(self.device)).contiguous(memory_format=torch.channels_last),
             to_tensor(np.stack([halved(a) for a in alike])).to(self.device, memory_format=torch.channels_last),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import stat
+import subprocess
+import sys
 from io import BytesIO
 from pathlib import Path
 
@@ -11,11 +14,14 @@ import cv2
 import numpy as np
 import pytest
 
+from datasets.encode import ClipEncoder
 from datasets.errors import InputError, Refused
+from datasets.home import home
 from datasets.provenance.consent import from_option
 from datasets.provenance.credentials import Ingredient, Making, manifest, media_type, settings_hash, sign
-from datasets.provenance.identity import existing_root, home, identity
+from datasets.provenance.identity import existing_root, identity
 from datasets.provenance.reading import read_credentials
+from datasets.video import Frame
 
 CONSENT = from_option("self", "a.mp4", "b.mp4")
 
@@ -49,7 +55,7 @@ def test_keys_are_made_once_and_only_the_user_can_read_them(fresh_home: Path) ->
     for path in files:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert [path.name for path in home().iterdir()] == ["credentials"]
+    assert [path.name for path in home("config").iterdir()] == ["credentials"]
 
 
 def test_the_certificate_is_what_the_standard_asks_for(fresh_home: Path) -> None:
@@ -71,7 +77,7 @@ def test_the_certificate_is_what_the_standard_asks_for(fresh_home: Path) -> None
 def test_processes_that_come_first_together_get_the_same_keys(fresh_home: Path) -> None:
     with multiprocessing.get_context("fork").Pool(4) as pool:
         assert len(set(pool.starmap(identity, [()] * 8))) == 1
-    assert [path.name for path in home().iterdir()] == ["credentials"]
+    assert [path.name for path in home("config").iterdir()] == ["credentials"]
 
 
 def test_without_a_place_for_keys_nothing_is_signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,3 +235,68 @@ def test_the_kind_of_a_file_is_read_from_its_first_bytes(tmp_path: Path) -> None
 def test_the_manifest_names_the_software() -> None:
     (info,) = manifest(making(), "image/jpeg", ["badge"])["claim_generator_info"]
     assert info["name"] == "counterface" and info["version"]
+
+
+SIGN_A_LONG_CLIP = """
+import resource, sys
+from pathlib import Path
+from datasets.provenance.consent import from_option
+from datasets.provenance.credentials import Making, sign
+from datasets.provenance.reading import read_credentials
+
+making = Making("out", "test", from_option("self", "a", "b"), (), {}, "swap")
+peaks = []
+for name in sys.argv[1:]:
+    out = Path(name + ".signed")
+    with open(name, "rb") as source, out.open("w+b") as target:
+        sign(making, "video/mp4", source, target, ["badge"])
+    assert read_credentials(out).state == "trusted"
+    peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+print(*peaks)
+"""
+
+
+def long_clip(path: Path, megabytes: int) -> Path:
+    """A playable mp4 of one frame whose box of media data, the last in the file, goes on with zeros."""
+    with ClipEncoder(path, (64, 48), preset="ultrafast") as encoder:
+        encoder.write(Frame(0, 0.0, np.zeros((48, 64, 3), np.uint8)))
+    data = path.read_bytes()
+    box = data.rfind(b"mdat") - 4
+    with path.open("r+b") as file:
+        file.seek(box)
+        file.write((megabytes * 1_000_000).to_bytes(4, "big"))
+        file.truncate(box + megabytes * 1_000_000)
+    return path
+
+
+def test_memory_does_not_grow_with_the_clip(tmp_path: Path) -> None:
+    files = [str(long_clip(tmp_path / f"{megabytes}.mp4", megabytes)) for megabytes in (40, 240)]
+    script = tmp_path / "sign.py"
+    script.write_text(SIGN_A_LONG_CLIP)
+    done = subprocess.run(
+        [sys.executable, script, *files],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    short, long = (int(word) for word in done.stdout.split())
+    assert long - short < 30, "MB"
+
+
+@pytest.mark.parametrize("megabytes", [1, 3, 31, 33])
+def test_one_flipped_bit_is_seen_in_clips_of_every_length(tmp_path: Path, megabytes: int) -> None:
+    clip, out = long_clip(tmp_path / "in.mp4", megabytes), tmp_path / "out.mp4"
+    with clip.open("rb") as source, out.open("w+b") as target:
+        sign(making(), "video/mp4", source, target, ["badge"])
+    assert read_credentials(out).state == "trusted"
+    size = out.stat().st_size
+    inside = np.random.default_rng(2).integers(20_000, size, 3).tolist()
+    for at in (size - 1, size - 900_000, out.read_bytes()[:20_000].find(b"moov") + 200, *inside):
+        for expected in ("invalid", "trusted"):
+            with out.open("r+b") as file:
+                file.seek(at)
+                bit = bytes([file.read(1)[0] ^ 1])
+                file.seek(at)
+                file.write(bit)
+            assert read_credentials(out).state == expected, at

@@ -109,7 +109,7 @@ def test_performances_differ_and_blink() -> None:
         assert lids.min() == 0.0 and lids.max() > 0.95
         starts = np.flatnonzero((lids[1:] > 0.5) & (lids[:-1] <= 0.5))
         assert len(starts) >= 4
-        closed = [len(run) for run in np.split(lids, np.flatnonzero(lids < 0.02)) if run.max() > 0.5]
+        closed = [len(run) for run in np.split(lids, np.flatnonzero(lids < 0.02)) if run.max(initial=0) > 0.5]
         assert all(4 <= length <= 9 for length in closed)
         # Nothing jumps: at most a couple of degrees from frame to frame.
         yaw = np.degrees([moment.yaw for moment in moments])

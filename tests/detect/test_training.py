@@ -13,8 +13,9 @@ import pytest
 import detect.training
 from datasets.errors import InputError, Interrupted
 from detect.detector import TrainedDetector, load_detector
+from detect.objective import heat_iou, rank_auc
 from detect.recipes.paired import plain_batch
-from detect.training import TrainSettings, heat_iou, rank_auc, train
+from detect.training import TrainSettings, train
 
 SHORT = TrainSettings(steps=12, batch=4, device="cpu", seed=1)
 
@@ -83,6 +84,8 @@ def test_other_data_does_not_go_on_from_an_unfinished_training(
         train(material.pairs[4:8], held, SHORT, tmp_path / "d")
     with pytest.raises(InputError, match="other data or with other settings"):
         train(material.pairs[:4], held, replace(SHORT, seed=9), tmp_path / "d")
+    card = train(material.pairs[:4], held, replace(SHORT, seed=9), tmp_path / "d", force=True)
+    assert card["seed"] == 9 and curve(tmp_path / "d")[0]["step"] == 1
 
 
 def test_minutes_become_steps(material: Any, tmp_path: Path) -> None:

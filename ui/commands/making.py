@@ -63,13 +63,14 @@ def swap(
     quiet: Quiet = False,
 ) -> None:
     """The whole loop on two clips of your own: workspace, faces, training, result, paired score, report."""
-    from datasets.atomic import refuse_overwrite
+    from datasets.atomic import refuse_overwrite, remove
     from datasets.workspace import create, open_workspace
-    from ui.services.loop import hand_out, whole_loop
+    from ui.services.loop import check, hand_out, whole_loop
 
     if output.suffix.lower() not in (".mp4", ".m4v"):
         raise InputError(f"{output} must end in .mp4.")
-    refuse_overwrite(output, force)
+    for file in (output, output.with_suffix(".c2pa")):
+        refuse_overwrite(file, force)
     work = workspace or output.with_name(f"{output.stem}_workspace")
     with Console(quiet) as console:
         if (work / "workspace.toml").is_file():
@@ -78,6 +79,11 @@ def swap(
             console.say(f"Going on in {work}.")
         else:
             opened = create(work, source, destination, _consent(consent, source, destination), seed)
+            try:
+                check(opened, console)
+            except InputError:
+                remove(work)  # made a moment ago, of clips that can't be swapped
+                raise
         report = whole_loop(opened, method, budget(steps, minutes, SWAP_MINUTES), device, console)
         hand_out(opened, output)
     print(f"The result is {output}")
@@ -158,8 +164,12 @@ def merge(
     method: Method = "quick96",
     mode: Annotated[str, typer.Option("--mode", help="overlay or raw.")] = "overlay",
     colour: Annotated[str, typer.Option("--colour", help="reinhard or none.")] = "reinhard",
-    erode: Annotated[float, typer.Option("--erode", help="Draw the mask in, part of the crop's side.")] = 0.03,
-    blur: Annotated[float, typer.Option("--blur", help="Soft edge of the mask, part of the crop's side.")] = 0.07,
+    erode: Annotated[
+        float | None, typer.Option("--erode", help="Draw the mask in, part of the crop's side; 0.03 by default.")
+    ] = None,
+    blur: Annotated[
+        float | None, typer.Option("--blur", help="Soft edge of the mask, part of the crop's side; 0.09 by default.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The result; the workspace's result/result.mp4 by default.")
     ] = None,
@@ -175,7 +185,8 @@ def merge(
     from ui.services.loop import merged
 
     opened = open_workspace(workspace)
-    settings = CompositeSettings(mode, colour, erode, blur)
+    given = {"erode": erode, "blur": blur}
+    settings = CompositeSettings(mode, colour, **{name: value for name, value in given.items() if value is not None})
     target = output or opened.result / "result.mp4"
     refuse_overwrite(target, force)
     with Console(quiet) as console:

@@ -15,6 +15,7 @@ from synth.pipeline import ROLES
 from ui.console import Console
 
 DETECTOR_MINUTES = 0.75
+MEASURED = ("detectability.json", "heatmaps.npz", "report.html")
 
 
 def faces(workspace: Workspace, console: Console, finder: str = "mediapipe", force: bool = False) -> None:
@@ -30,12 +31,28 @@ def faces(workspace: Workspace, console: Console, finder: str = "mediapipe", for
             console.say(f"  {note}")
 
 
+def check(workspace: Workspace, console: Console) -> None:
+    """Extract the faces, and say before hours of training what would only come out after them.
+
+    Raises:
+        InputError: a clip shows no face, or the destination is too short to be parted for the detector.
+    """
+    from datasets.video import timestamps
+    from evaluate.loop import part_by_time
+
+    part_by_time(timestamps(workspace.clip("destination")))
+    faces(workspace, console)
+
+
 def merged(workspace: Workspace, method: str, settings: CompositeSettings, device: str, console: Console) -> None:
-    """Render the result and write down how it was made."""
+    """Render the result and write down how it was made; what was measured on an earlier result is removed."""
+    from datasets.atomic import remove
     from evaluate.loop import write_result
     from synth.pipeline import merge
 
     report = merge(workspace, method, settings, None, device, force=True, progress=console)
+    for name in MEASURED:
+        remove(workspace.result / name)
     write_result(workspace, method, settings, report)
     console.say(f"result: {report.swapped} of {report.total} frames swapped.")
     for note in report.notes:
@@ -56,7 +73,7 @@ def whole_loop(
     from synth.pipeline import train
 
     workspace.require_consent()
-    faces(workspace, console)
+    check(workspace, console)
     model = workspace.model(method)
     if force or not _satisfied(model, budget):
         card = train(workspace, method, budget, device, force, console)

@@ -15,7 +15,7 @@ from datasets.provenance.writer import picture_bytes
 from datasets.workspace import SETTINGS, open_workspace
 from evaluate.marking import MarkRow, mark_rows
 from evaluate.results import FrameScore, Missing, Results, read_results
-from evaluate.views import View, making, moments, plain_picture, views
+from evaluate.views import View, making, moments, original_picture, plain_picture, views
 
 ENVIRONMENT = "COUNTERFACE_WORKSPACE"
 WIDEST = 860
@@ -148,7 +148,7 @@ def _pictures(root: Path, stamp: tuple[tuple[str, int, int], ...], index: int, o
         return picture_bytes(shown(image), making(held.results, title), quality=QUALITY)
 
     return Pictures(
-        original=plain_picture(shown(view.original), QUALITY),
+        original=original_picture(held.results, shown(view.original), QUALITY),
         swap=signed(view.swap, "Frame of a face swap"),
         heat=None if view.heat is None else signed(view.overlay, "Heatmap on a frame of a face swap"),
         mask=None if view.mask is None else plain_picture(_small(view.mask), QUALITY),

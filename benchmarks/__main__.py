@@ -1,0 +1,21 @@
+"""Run every benchmark, one after the other, on the shipped sample.
+
+python -m benchmarks
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+SCRIPTS = ("startup", "extraction", "reconstruction", "merging", "detection")
+
+
+def main() -> None:
+    for name in SCRIPTS:
+        print(f"== {name}", flush=True)
+        subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""The import rule: ui, then evaluate, then synth and detect, then datasets; and what --help may not load."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+# What each package may import of the five: itself and what lies below.
+ALLOWED = {
+    "datasets": {"datasets"},
+    "synth": {"synth", "datasets"},
+    "detect": {"detect", "datasets"},
+    "evaluate": {"evaluate", "synth", "detect", "datasets"},
+    "ui": {"ui", "evaluate", "synth", "detect", "datasets"},
+}
+HEAVY = ("torch", "av", "mediapipe", "streamlit", "c2pa", "cv2", "timm", "pyarrow", "sklearn", "plotly", "matplotlib")
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Top-level names of everything that is imported anywhere in a module, strings given to import_module included."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                yield "a relative import"
+            elif node.module:
+                yield node.module.split(".")[0]
+        elif isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            first = node.args[0] if node.args else None
+            if name in ("import_module", "__import__") and isinstance(first, ast.Constant):
+                yield str(first.value).split(".")[0]
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_imports_go_down_only(package: str) -> None:
+    files = sorted((ROOT / package).rglob("*.py"))
+    assert files
+    for file in files:
+        found = set(imported(ast.parse(file.read_text(encoding="utf-8"))))
+        wrong = (found & set(ALLOWED)) - ALLOWED[package]
+        assert not wrong, f"{file.relative_to(ROOT)} imports {', '.join(wrong)}, which does not lie below {package}"
+        assert "a relative import" not in found, f"{file.relative_to(ROOT)} hides an import behind dots"
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        ("import detect.score", "detect"),
+        ("def f():\n    from detect import score", "detect"),
+        ("import importlib\nimportlib.import_module('detect.score')", "detect"),
+        ("from . import x", "a relative import"),
+    ],
+)
+def test_the_rule_sees_every_kind_of_import(code: str, name: str) -> None:
+    assert name in set(imported(ast.parse(code)))
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from ui.cli import run\n"
+        "for words in (['--help'], ['swap', '--help'], ['detector', 'train', '--help']): assert run(words) == 0\n"
+        f"print('LOADED', *[name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.splitlines()[-1].split() == ["LOADED"] and done.stderr == ""
+
+
+@pytest.mark.parametrize("module", ["synth.method", "synth.methods.quick96", "synth.training", "detect.training"])
+def test_training_needs_neither_faces_nor_video_nor_pages(module: str) -> None:
+    """A model can be trained from a packed face set on a machine that has torch, timm, numpy, opencv and safetensors."""
+    forbidden = ("mediapipe", "av", "c2pa", "streamlit", "pyarrow", "typer", "rich")
+    code = (
+        "import sys\n"
+        "class Missing:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name.split('.')[0] in {forbidden!r}: raise ImportError(name + ' is not on this machine')\n"
+        "sys.meta_path.insert(0, Missing())\n"
+        f"import {module}\n"
+        "from datasets.facearrays import FaceArrays"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr[-600:]
