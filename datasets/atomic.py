@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import json
 import os
 import shutil
@@ -20,6 +21,12 @@ def refuse_overwrite(path: Path, force: bool) -> None:
         raise InputError(f"{path} exists already; choose another name with -o, or --force to replace it.")
 
 
+def refuse_same(output: Path, source: Path) -> None:
+    """Raise InputError when an output would replace the very file it is made from; ``--force`` does not help."""
+    if output.exists() and source.exists() and output.samefile(source):
+        raise InputError(f"{output} is one of the inputs, which are never replaced; choose another name with -o.")
+
+
 def disk_error(error: OSError, path: Path) -> CounterfaceError | None:
     """The sentence for an OSError met while writing ``path``, or None when it is of another kind."""
     if error.errno == errno.EFBIG:
@@ -32,8 +39,6 @@ def disk_error(error: OSError, path: Path) -> CounterfaceError | None:
         return InputError(f"{path} cannot be written: its name is too long.")
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return InputError(f"No room left on the disk for {path}; free some space and run the command again.")
-    if error.errno == errno.EFBIG:
-        return InputError(f"{path} would be larger than this disk or this user's limit allows; write to another disk.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return InputError(f"{path} cannot be written: permission denied.")
     return None
@@ -43,18 +48,22 @@ def disk_error(error: OSError, path: Path) -> CounterfaceError | None:
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside ``path`` (file or folder) and rename it to ``path`` when the block ends well.
 
-    The suffix is kept, so that writers which look at it work. On any error the temporary is removed and
-    ``path`` is as it was. A full disk and a missing permission become an InputError.
+    The suffix is kept, so that writers which look at it work. On any error the temporary is removed and ``path`` is
+    as it was. A full disk and a missing permission become an InputError. What a killed process left is removed; a
+    folder that it had moved aside is put back.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    aside = path.with_name(f".{path.name}.old")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _clean_up(path, aside)
         remove(temporary)
         yield temporary
         if path.is_dir() and temporary.is_dir():
-            shutil.rmtree(path)
+            path.rename(aside)
         temporary.replace(path)
+        remove(aside)
     except OSError as error:
         said = disk_error(error, path)
         if said is None:
@@ -62,6 +71,27 @@ def replacing(path: Path) -> Iterator[Path]:
         raise said from error
     finally:
         remove(temporary)
+
+
+def _clean_up(path: Path, aside: Path) -> None:
+    """Put right what a process that was killed while replacing ``path`` left behind."""
+    if aside.exists() and not path.exists():
+        aside.rename(path)
+    for left in path.parent.glob(f".{glob.escape(path.stem)}.*.tmp{glob.escape(path.suffix)}"):
+        number = left.name.removeprefix(f".{path.stem}.").split(".")[0]
+        if number.isdigit() and int(number) != os.getpid() and not alive(int(number)):
+            remove(left)
+
+
+def alive(process: int) -> bool:
+    """Whether a process of this number runs."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def remove(path: Path) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from datasets.ahead import ahead
 from datasets.atomic import disk_error, refuse_overwrite, remove, write_json
 from datasets.errors import CounterfaceError, InputError, Interrupted
 from datasets.faces.align import align_affine, coverage_value, head_pose, transform_points, warp_crop
@@ -28,7 +29,7 @@ from datasets.faces.track import Tracker
 from datasets.faceset import FaceSetInfo, TrackInfo
 from datasets.facetable import FaceRow, join_tables, write_rows
 from datasets.progress import Progress, silent
-from datasets.video import Frame, ahead, probe, read_frames
+from datasets.video import Frame, probe, read_frames
 
 PART_FRAMES = 250
 SMALL_FACE = 40.0

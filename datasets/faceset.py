@@ -174,7 +174,7 @@ def load_arrays(
     A face without a mesh is left out.
 
     Args:
-        track: which person; the main track when None.
+        track: which person; all faces when None.
         limit: at most so many, spread evenly over those there are.
 
     Raises:
@@ -184,10 +184,10 @@ def load_arrays(
     from datasets.faces.mask import hull_mask
 
     info = faces.info
-    track = faces.main_track() if track is None else track
     there = sum(row.landmarks is not None for row in faces.rows(track))
     if not there:
-        raise InputError(f"{faces.folder} holds no face of track {track} that can be trained on.")
+        said = "no face" if track is None else f"no face of track {track}"
+        raise InputError(f"{faces.folder} holds {said} with a mesh, which training needs.")
     count = there if limit is None else min(limit, there)
     wanted = set(((np.arange(count) + 0.5) * there / count).astype(int).tolist())
     change = crop_to_crop(info.size, info.coverage, size, coverage)

@@ -6,20 +6,16 @@ container's timestamps, never ``index / fps``.
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import av
 import numpy as np
 
 from datasets.errors import InputError
-
-T = TypeVar("T")
 
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 UNSPECIFIED, BT709, BT601 = 2, 1, 5
@@ -208,7 +204,8 @@ def timestamps(path: Path) -> np.ndarray:
         stream = container.streams.video[0]
         base = stream.time_base
         try:
-            ticks = [packet.pts for packet in container.demux(stream) if packet.pts is not None]
+            # Packets that an edit list cuts off are marked; the decoder gives no frame for them.
+            ticks = [p.pts for p in container.demux(stream) if p.pts is not None and not p.is_discard]
         except av.error.FFmpegError as error:
             raise InputError(f"{path} is damaged.") from error
     if not ticks:
@@ -257,41 +254,6 @@ def frames_at(path: Path, indices: Iterable[int], times: np.ndarray | None = Non
             raise InputError(f"{path} is damaged near {at:.1f} s.") from error
 
 
-def ahead(items: Iterable[T], depth: int = 4) -> Iterator[T]:
-    """Yield ``items``, made in a thread up to ``depth`` ahead, so that decoding overlaps the work on frames."""
-    ready: queue.Queue[Any] = queue.Queue(maxsize=depth)
-    stop, end = threading.Event(), object()
-
-    def put(thing: Any) -> bool:
-        while not stop.is_set():
-            try:
-                ready.put(thing, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def work() -> None:
-        try:
-            for item in items:
-                if not put(item):
-                    return
-            put(end)
-        except BaseException as error:  # handed to the consumer, which raises it
-            put(error)
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    try:
-        while (thing := ready.get()) is not end:
-            if isinstance(thing, BaseException):
-                raise thing
-            yield thing
-    finally:
-        stop.set()
-        thread.join(timeout=10)
-
-
 def read_picture(path: Path) -> np.ndarray:
     """A still picture as uint8 RGB HxWx3, its EXIF orientation applied. Raises InputError."""
     import cv2
@@ -299,7 +261,11 @@ def read_picture(path: Path) -> np.ndarray:
     path = Path(path)
     if not path.exists():
         raise InputError(f"There is no file {path}.")
-    image = cv2.imdecode(np.fromfile(path, dtype=np.uint8), cv2.IMREAD_COLOR) if path.stat().st_size else None
+    try:
+        content = np.frombuffer(path.read_bytes(), dtype=np.uint8)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    image = cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
     if image is None:
         raise InputError(f"{path} is not a picture that can be read.")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

@@ -142,6 +142,17 @@ def open_workspace(root: Path) -> Workspace:
     return Workspace(root, content, tuple(Consent.from_table(table) for table in tables))
 
 
+def renew_consent(workspace: Workspace, consent: tuple[Consent, ...]) -> Workspace:
+    """Put new consent records in place of the ones that a workspace holds; returns it as it is now.
+
+    Raises:
+        Refused: the new records do not hold.
+    """
+    require(consent)
+    _write_settings(workspace.root, workspace.settings, consent)
+    return open_workspace(workspace.root)
+
+
 def _write_settings(root: Path, settings: Mapping[str, Any], consent: tuple[Consent, ...]) -> None:
     table = dict(settings) | {"consent": [record.to_table() for record in consent]}
     write_text(root / SETTINGS, tomli_w.dumps(table))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
+from datasets.device import pick_device
 from datasets.errors import InputError
 
 if TYPE_CHECKING:
@@ -176,20 +177,6 @@ def to_tensor(crops: np.ndarray, normalisation: Mapping[str, list[float]], devic
     mean = torch.tensor(normalisation["mean"], device=device).view(1, 3, 1, 1)
     std = torch.tensor(normalisation["std"], device=device).view(1, 3, 1, 1)
     return pixels.sub_(mean).div_(std)
-
-
-def pick_device(device: str) -> str:
-    """The best device that is here for ``auto``, else the one named. Raises InputError when it is not here."""
-    import torch
-
-    if device == "auto":
-        if torch.cuda.is_available():
-            return "cuda"
-        return "mps" if torch.backends.mps.is_available() else "cpu"
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not there.get(device.split(":")[0], False):
-        raise InputError(f"This machine has no device {device!r}; use --device auto or cpu.")
-    return device
 
 
 def save_detector(

@@ -130,7 +130,8 @@ def score_many(
 
 def _source(path: Path, frames: int, every: int | None) -> tuple[Iterable[Frame], int]:
     """The frames to score, and how many they are."""
-    from datasets.video import Frame, ahead, is_picture, probe, read_frames, read_picture, spread, timestamps
+    from datasets.ahead import ahead
+    from datasets.video import Frame, is_picture, probe, read_frames, read_picture, spread, timestamps
 
     if is_picture(path):
         return [Frame(0, 0.0, read_picture(path))], 1

@@ -2,7 +2,8 @@
 
 The crops of both are cut with one affine, found in the original, so that only the pixels differ. A swap has been
 through the studio's encoder once more than its original: unless told otherwise the original is sent through the same
-encoder first, or the difference would measure the encoder too.
+encoder first, or the difference would measure the encoder too; and where the swap carries the studio's badge, so does
+the original then.
 """
 
 from __future__ import annotations
@@ -146,6 +147,7 @@ def detectability(
             face is in the original there.
     """
     from datasets.faces.finder import make_finder
+    from datasets.provenance.reading import read_credentials
 
     fake, original = Path(fake), Path(original)
     info, times = matched(fake, original, mask)
@@ -162,7 +164,8 @@ def detectability(
             scored = original
             if equalise:
                 scored = Path(folder) / "original.mp4"
-                encode_part(original, info, times, chosen, scored, crf, progress)
+                badged = read_credentials(fake).by_studio
+                encode_part(original, info, times, chosen, scored, crf, progress, mark=badged)
             crops = matched_crops(fake, original, scored, mask, chosen, times, backend, detector)
             kept, heatmaps = _score(counted(crops, "scoring the pair", count, progress), detector)
         finally:

@@ -7,6 +7,8 @@ reported comes from a third, later than both; gaps between them keep neighbourin
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -16,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from datasets.atomic import replacing, write_json
-from datasets.checkpoint import read_card
+from datasets.atomic import refuse_overwrite, replacing, write_json
+from datasets.checkpoint import CARD, read_card
 from datasets.errors import InputError
 from datasets.faces.align import rescale_affine, warp_crop
 from datasets.faceset import FaceSet
@@ -123,7 +125,8 @@ def train_detector(
         Interrupted: Ctrl-C; the same call goes on.
     """
     workspace.require_consent()
-    composite = settings or CompositeSettings()
+    refuse_overwrite((folder or workspace.detector) / CARD, force)
+    composite = settings or merged_with(workspace)
     times = timestamps(workspace.clip("destination"))
     parts = part_by_time(times)
     learnt, held_out = (
@@ -134,10 +137,11 @@ def train_detector(
         )
     )
     names = {role: workspace.settings.get("clips", {}).get(role, {}) for role in ROLES}
-    name = f"{workspace.root.resolve().name}-pair"
+    clips = "".join(str(clip.get("sha256", "")) for clip in names.values())
+    name = f"{workspace.root.resolve().name}-{hashlib.sha256(clips.encode()).hexdigest()[:6]}"
     scope = {
         "kind": "pair",
-        "model": {"name": model_name, "step": read_card(workspace.model(model_name)).get("step")},
+        "model": judged_model(workspace, model_name, composite),
         "clips": {role: clip.get("sha256") for role, clip in names.items()},
         "trained_until": parts.calibrated[1],
         "scored_from": parts.scored_from,
@@ -163,6 +167,21 @@ def train_detector(
         progress,
         force,
     )
+
+
+def merged_with(workspace: Workspace) -> CompositeSettings:
+    """The settings that the workspace's result was merged with; the defaults before there is one."""
+    try:
+        table = json.loads((workspace.result / "result.json").read_text(encoding="utf-8"))["merge"]
+        return CompositeSettings(**table)
+    except (OSError, ValueError, KeyError, TypeError):
+        return CompositeSettings()
+
+
+def judged_model(workspace: Workspace, model_name: str, settings: CompositeSettings) -> dict[str, Any]:
+    """What a detector of this workspace learned to see: which weights, composited how."""
+    card = read_card(workspace.model(model_name))
+    return {"name": model_name, "weights_sha256": card.get("weights_sha256"), "merge": settings.to_table()}
 
 
 def score_result(workspace: Workspace, device: str = "auto", progress: Progress = silent) -> Detectability:
@@ -218,6 +237,7 @@ def write_result(workspace: Workspace, model_name: str, settings: CompositeSetti
             "frames": info.frames,
             "frames_with_face": info.frames_with_face,
             "tracks": len(info.tracks),
+            "removed": FaceSet(workspace.faces(role)).removed(),
             "notes": info.notes(),
         }
     marks = report.marks

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,19 +68,24 @@ def encode_part(
     path: Path,
     crf: int,
     progress: Progress,
+    mark: bool = False,
 ) -> None:
     """Encode the original from a second before the first chosen frame to the last one, as the studio encodes a swap.
 
+    With ``mark`` it gets the same marks in its pixels too, so that no crop is told by the badge.
+
     The index of a frame there is its index in the original less that of the first frame written, see :func:`_first`.
     """
+    from datasets.ahead import ahead
     from datasets.encode import encoder_like
-    from datasets.video import ahead, read_frames
+    from datasets.provenance.writer import marked
+    from datasets.video import read_frames
 
     first, last = _first(times, chosen), chosen[-1]
     with encoder_like(path, info, sound=False, crf=crf) as encoder:
         part = _until(ahead(read_frames(original, start=first)), last)
         for frame in counted(part, "encoding the original as the swap was", last - first + 1, progress):
-            encoder.write(frame)
+            encoder.write(replace(frame, image=marked(frame.image)) if mark else frame)
 
 
 def _until(frames: Iterator[Frame], last: int) -> Iterator[Frame]:

@@ -10,17 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from datasets.atomic import refuse_overwrite, replacing
+from datasets.ahead import ahead
+from datasets.atomic import refuse_overwrite, refuse_same, remove, replacing
 from datasets.errors import InputError, Interrupted
 from datasets.facearrays import FaceArrays
-from datasets.faces.align import rescale_affine, transform_points
+from datasets.faces.align import rescale_affine, transform_points, warp_crop
 from datasets.faces.mask import hull_mask
 from datasets.faces.smooth import smoothed
 from datasets.faceset import FaceRow, FaceSet, load_arrays
 from datasets.interrupt import StopRequested
 from datasets.progress import Progress, silent
 from datasets.provenance.writer import Ingredient, Making, Marks, SyntheticWriter, write_picture
-from datasets.video import Frame, ahead, frames_at, probe, read_frames
+from datasets.video import Frame, frames_at, probe, read_frames
 from datasets.workspace import Role, Workspace
 from synth.composite.compositor import CompositeSettings, composite
 from synth.method import Budget, Rendered, SwapMethod, method_class
@@ -77,7 +78,12 @@ def one_person(faces: FaceSet) -> tuple[int | None, list[str]]:
     """
     info = faces.info
     if info.frames_with_several == 0:
-        return None, []
+        if len(info.tracks) < 2:
+            return None, []
+        return None, [
+            f"The face of {info.clip} was lost and found again: its {len(info.tracks)} tracks never share a frame, "
+            "and were taken for one person. Where that is wrong, delete the other person's crops from the face set."
+        ]
     track = faces.main_track()
     share = next(t["faces"] for t in info.tracks if t["id"] == track) / max(1, info.frames)
     return track, [
@@ -121,11 +127,9 @@ def train(
     workspace.require_consent()
     kind = method_class(method)
     folder = workspace.model(method)
-    if force:
-        from datasets.atomic import remove
-
-        remove(folder)
     source, destination = (training_faces(workspace, role, kind, progress) for role in ROLES)
+    if force:
+        remove(folder)
     model: SwapMethod = kind(seed=workspace.seed, device=device)
     return model.fit(source, destination, folder, budget, progress, _preview(workspace, method))
 
@@ -149,7 +153,7 @@ def describe(workspace: Workspace, method: str, settings: dict[str, Any], kind: 
     return Making(
         title=title,
         method=method,
-        consent=workspace.consent,
+        consent=workspace.require_consent(),
         ingredients=(
             Ingredient(clips["destination"], names["destination"], "parentOf"),
             Ingredient(clips["source"], names["source"], "componentOf"),
@@ -210,8 +214,6 @@ def swapped_frames(
 def _render(
     pending: list[tuple[Frame, FaceRow | None, str]], faces: FaceSet, model: SwapMethod, settings: CompositeSettings
 ) -> Iterator[Swapped]:
-    from datasets.faces.align import warp_crop
-
     size, shape = model.size, (model.size, model.size)
     info = faces.info
     ready = [(frame, row) for frame, row, _ in pending if row is not None]
@@ -259,6 +261,8 @@ def merge(
     mask_file = output.with_name(output.stem + "_mask.mkv")
     for file in (output, mask_file):
         refuse_overwrite(file, force)
+        for role in ROLES:
+            refuse_same(file, workspace.clip(role))
     model = load_model(workspace, name, device)
     faces = FaceSet(workspace.faces("destination"))
     clip = workspace.clip("destination")

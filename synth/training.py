@@ -190,7 +190,7 @@ class Run:
             Interrupted: Ctrl-C; the state is saved first.
             CounterfaceError: the loss stopped being a number.
         """
-        from datasets.video import ahead
+        from datasets.ahead import ahead
 
         begun, before = time.monotonic(), self.state.seconds
         first = self.state.step
@@ -264,7 +264,9 @@ class Run:
             return None, figures
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        if not math.isfinite(float(norm)):
+            return None, figures
         self.optimizer.step()
         self.state.step += 1
         self.ema.update(self.model, self.state.step)

@@ -19,7 +19,7 @@ class Console:
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
         self.live = not quiet and sys.stderr.isatty()
-        self._step, self._last = "", 0.0
+        self._step, self._last, self._ended = "", 0.0, False
         self._bar: Any = None
         self._task: Any = None
 
@@ -56,9 +56,11 @@ class Console:
             self._bar.update(self._task, completed=done, total=total, count=count, note=note)
         else:
             now, ended = time.monotonic(), total is not None and done >= total
-            if step != self._step or now - self._last >= PLAIN_SECONDS or (ended and self._last):
+            new = step != self._step
+            if new or now - self._last >= PLAIN_SECONDS or (ended and not self._ended):
                 print(f"{step}: {count}{', ' + note if note else ''}", file=sys.stderr, flush=True)
-                self._last = 0.0 if ended else now
+                self._last = now
+            self._ended = ended
         self._step = step
 
     def say(self, sentence: str) -> None:

@@ -8,7 +8,6 @@ pictures.
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -116,7 +115,6 @@ class SyntheticWriter:
     def __enter__(self) -> SyntheticWriter:
         from datasets.encode import encoder_like
 
-        remove_stale(self.path)
         with contextlib.ExitStack() as stack:
             # Entered in this order, so that the clip is renamed first and its manifest's copy second.
             self._sidecar = stack.enter_context(replacing(self.path.with_suffix(SIDECAR)))
@@ -186,28 +184,6 @@ def _read_back(path: Path, name: Path) -> str:
 
 def _beside(path: Path, what: str) -> Path:
     return path.with_name(f".{path.stem}.{os.getpid()}.{what}.tmp{path.suffix}")
-
-
-def remove_stale(path: Path) -> None:
-    """Remove hidden temporaries of ``path`` that killed processes left."""
-    stem = glob.escape(path.stem)
-    for suffix in {path.suffix, SIDECAR}:
-        for left in path.parent.glob(f".{stem}.*.tmp{glob.escape(suffix)}"):
-            process = left.name[len(path.stem) + 2 :].split(".")[0]
-            if process.isdigit() and not _alive(int(process)):
-                remove(left)
-
-
-def _alive(process: int) -> bool:
-    if os.name == "nt":  # signal 0 is no question there, but Ctrl-C
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def picture_bytes(

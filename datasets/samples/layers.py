@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from datasets.faces.graphs import without_noise
 from datasets.samples.portraits import LIKENESS, Portrait, portrait
 from datasets.samples.warp import blur, fetch, smoothstep
 
@@ -54,11 +55,13 @@ def person_matte(still: Portrait) -> np.ndarray:
     guided filter (He, Sun and Tang 2010) makes it as soft as the picture's own edge.
     """
     import cv2
-    from mediapipe.python.solutions.selfie_segmentation import SelfieSegmentation
 
     image, size = still.image, still.image.shape[0]
-    with SelfieSegmentation(model_selection=0) as model:
-        mask: Any = np.asarray(model.process(image).segmentation_mask, dtype=np.float32)
+    with without_noise():
+        from mediapipe.python.solutions.selfie_segmentation import SelfieSegmentation
+
+        with SelfieSegmentation(model_selection=0) as model:
+            mask: Any = np.asarray(model.process(image).segmentation_mask, dtype=np.float32)
     side = 320  # enough for the line; the guided filter does the rest
     small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
     rough = cv2.resize(mask, (side, side), interpolation=cv2.INTER_AREA)

@@ -17,16 +17,16 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from datasets.checkpoint import load_checkpoint, save_checkpoint
 from datasets.device import pick_device, set_threads
 from datasets.errors import InputError
 from datasets.facearrays import FaceArrays
 from datasets.faces.mask import eye_mouth_mask
-from datasets.progress import Progress, silent
+from datasets.progress import Progress, counted, silent
 from synth.composite.colour import reinhard
-from synth.losses import dssim, gaussian_window, ssim_map
+from synth.crops import face_ssim, held_out, network_input, to_tensor
+from synth.losses import dssim, gaussian_window
 from synth.method import Budget, Rendered, register_method
 from synth.networks import Autoencoder, multiply_accumulates
 from synth.texture import (
@@ -45,42 +45,7 @@ from synth.warp import jitter_colour, training_sample
 Planes = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 Batch = dict[str, tuple[Tensor, Tensor, Tensor, Tensor]]
 PEOPLE = ("source", "destination")
-BLOCKS, HELD_OUT = 20, (6, 15)
 FEWEST_FACES = 8
-HULL_MARGIN = 3
-SEEN_WINDOW, SEEN_SIGMA = 11, 1.5
-
-
-def held_out(faces: FaceArrays) -> tuple[np.ndarray, np.ndarray]:
-    """Indices to train on and indices held out: two stretches of a twentieth of the clip each."""
-    block = np.arange(len(faces)) * BLOCKS // len(faces)
-    out = np.isin(block, HELD_OUT)
-    return np.flatnonzero(~out), np.flatnonzero(out)
-
-
-def to_tensor(images: np.ndarray) -> Tensor:
-    """uint8 (N, S, S, C) as float32 NCHW in [0, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 255
-
-
-def network_input(x: Tensor) -> Tensor:
-    """Picture and hull (N, 4, S, S) as the encoder takes them: grey outside the hull, centred on zero.
-
-    What surrounds the face tells the two people apart and nothing of the expression; hiding it makes their codes
-    comparable.
-    """
-    hull = x[:, 3:]
-    wide = functional.max_pool2d(hull, 2 * HULL_MARGIN + 1, 1, HULL_MARGIN)
-    return torch.cat([(x[:, :3] - 0.5) * wide, hull - 0.5], 1)
-
-
-def face_ssim(made: Tensor, truth: Tensor, hull: Tensor) -> float:
-    """Mean SSIM (11 px Gaussian window) over the hull, the surroundings of both pictures hidden."""
-    window = gaussian_window(SEEN_WINDOW, SEEN_SIGMA)
-    rim = SEEN_WINDOW // 2
-    values = ssim_map(made * hull, truth * hull, window).mean(1, keepdim=True)
-    weights = hull[:, :, rim:-rim, rim:-rim]
-    return float((values * weights).sum() / weights.sum())
 
 
 @register_method("quick96")
@@ -130,9 +95,9 @@ class Quick96:
                 raise ValueError(f"{who}: crops of {those.size} px at coverage {those.coverage}")
         splits = {who: held_out(those) for who, those in faces.items()}
         self.textures = {who: neutral_texture(those.subset(splits[who][0])) for who, those in faces.items()}
-        planes = {who: self._planes(who, those) for who, those in faces.items()}
+        planes = {who: self._planes(who, those, progress) for who, those in faces.items()}
         data = {who: _hash(those) for who, those in faces.items()}
-        identity = {"method": self.name, "seed": self.seed, "batch": self.batch, "data": data}
+        identity = {"method": self.name, "seed": self.seed, "batch": self.batch}
         run = Run(self.network, folder, identity, self.schedule)
         shown = Autoencoder(self.network_size).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -181,21 +146,26 @@ class Quick96:
             "threads": torch.get_num_threads(),
             "data": data,
             "faces": {who: {"trained_on": len(splits[who][0]), "held_out": len(splits[who][1])} for who in PEOPLE},
+            "heldout_measure": "SSIM at 96 px over the hull less the inside of the mouth, frames not trained on",
             "heldout": {who: {"ssim": round(ssim[f"ssim_{who}"], 4)} for who in PEOPLE},
         }
         self.save(folder)
         return self.card
 
-    def _planes(self, who: str, faces: FaceArrays) -> Planes:
+    def _planes(self, who: str, faces: FaceArrays, progress: Progress) -> Planes:
         """Of each face of one person: picture with hull, eyes and mouth, likeness with hull, inside of the mouth."""
-        shape = (self.network_size, self.network_size)
+        side = self.network_size
         texture = self.textures[who].halved()
-        points = [halved_points(p) for p in faces.landmarks]
-        pictures = [np.dstack([halved(i), halved(m)]) for i, m in zip(faces.images, faces.masks, strict=True)]
-        details = [np.rint(eye_mouth_mask(p, shape) * 255).astype(np.uint8) for p in points]
-        alike = [likeness(texture, p, Texture(i[..., :3], p)) for p, i in zip(points, pictures, strict=True)]
-        inside = [mouth_interior(p, self.network_size) for p in points]
-        return np.stack(pictures), np.stack(details), np.stack(alike), np.stack(inside)
+        count = len(faces)
+        pictures, alike = (np.empty((count, side, side, 4), np.uint8) for _ in range(2))
+        details, inside = np.empty((count, side, side), np.uint8), np.empty((count, side, side), np.float32)
+        for index in counted(range(count), f"preparing the {who}'s faces", count, progress):
+            points = halved_points(faces.landmarks[index])
+            pictures[index] = np.dstack([halved(faces.images[index]), halved(faces.masks[index])])
+            details[index] = np.rint(eye_mouth_mask(points, (side, side)) * 255)
+            alike[index] = likeness(texture, points, Texture(pictures[index, ..., :3], points))
+            inside[index] = mouth_interior(points, side)
+        return pictures, details, alike, inside
 
     def _draw(
         self, rng: np.random.Generator, planes: Planes, allowed: np.ndarray, warp: float

@@ -109,12 +109,12 @@ def test_a_deleted_crop_is_left_out(made: Path, tmp_path: Path) -> None:
     assert faces.removed() == 1
     assert len(list(faces.rows())) == before - 1
     assert all(r.file != gone.file for r in faces.rows())
-    assert gone.frame not in load_arrays(faces, 32, "full").frames
+    assert gone.frame not in load_arrays(faces, 32, "full", faces.main_track()).frames
 
 
 def test_arrays_are_cut_where_the_frame_would_be(made: Path) -> None:
     faces = FaceSet(made / "faces")
-    arrays = load_arrays(faces, 96, "full")
+    arrays = load_arrays(faces, 96, "full", faces.main_track())
     assert arrays.images.shape == (24, 96, 96, 3) and arrays.images.dtype == np.uint8
     assert arrays.masks.shape == (24, 96, 96) and arrays.masks.dtype == np.uint8 and arrays.masks.max() == 255
     assert arrays.landmarks.shape == (24, 478, 2) and arrays.landmarks.dtype == np.float32
@@ -130,8 +130,14 @@ def test_arrays_are_cut_where_the_frame_would_be(made: Path) -> None:
         assert np.abs(hull_mask(points, (96, 96)) * 255 - arrays.masks[i]).max() < 40
 
 
+def test_all_tracks_are_packed_when_none_is_named(made: Path) -> None:
+    faces = FaceSet(made / "faces")
+    assert len(load_arrays(faces, 32, "full")) == sum(track["faces"] for track in faces.info.tracks)
+
+
 def test_a_limit_spreads_over_the_clip(made: Path) -> None:
-    arrays = load_arrays(FaceSet(made / "faces"), 32, "full", limit=4)
+    faces = FaceSet(made / "faces")
+    arrays = load_arrays(faces, 32, "full", faces.main_track(), limit=4)
     assert arrays.frames.tolist() == [3, 9, 15, 21]
 
 

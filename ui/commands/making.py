@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from datasets.errors import InputError
-from ui.commands.options import ConsentOption, Device, Force, Minutes, Quiet, Steps, budget
+from ui.commands.options import ConsentOption, Device, Force, Minutes, Quiet, Steps, budget, check_model_options
 from ui.console import Console
 
 DEMO_MINUTES, SWAP_MINUTES = 2.0, 10.0
@@ -63,19 +63,27 @@ def swap(
     quiet: Quiet = False,
 ) -> None:
     """The whole loop on two clips of your own: workspace, faces, training, result, paired score, report."""
-    from datasets.atomic import refuse_overwrite, remove
-    from datasets.workspace import create, open_workspace
-    from ui.services.loop import check, hand_out, whole_loop
+    from datasets.atomic import refuse_overwrite, refuse_same, remove
+    from datasets.workspace import create, open_workspace, renew_consent
+    from ui.services.loop import check, whole_loop
 
     if output.suffix.lower() not in (".mp4", ".m4v"):
         raise InputError(f"{output} must end in .mp4.")
     for file in (output, output.with_suffix(".c2pa")):
         refuse_overwrite(file, force)
+    for clip in (source, destination):
+        refuse_same(output, clip)
+    length = budget(steps, minutes, SWAP_MINUTES)
+    check_model_options(method, device)
     work = workspace or output.with_name(f"{output.stem}_workspace")
     with Console(quiet) as console:
         if (work / "workspace.toml").is_file():
             opened = open_workspace(work)
             _same_clips(opened, source, destination)
+            if opened.seed != seed:
+                raise InputError(f"{work} was begun with seed {opened.seed}; give --seed {opened.seed} to go on.")
+            if consent:
+                opened = renew_consent(opened, _consent(consent, source, destination))
             console.say(f"Going on in {work}.")
         else:
             opened = create(work, source, destination, _consent(consent, source, destination), seed)
@@ -84,8 +92,7 @@ def swap(
             except InputError:
                 remove(work)  # made a moment ago, of clips that can't be swapped
                 raise
-        report = whole_loop(opened, method, budget(steps, minutes, SWAP_MINUTES), device, console)
-        hand_out(opened, output)
+        report = whole_loop(opened, method, length, device, console, output)
     print(f"The result is {output}")
     print(f"The report is {report}")
 
@@ -109,7 +116,9 @@ def new(
 
 def extract(
     what: Annotated[Path, typer.Argument(metavar="WORKSPACE|CLIP", show_default=False)],
-    finder: Annotated[str, typer.Option("--finder", help="mediapipe, retinaface or mtcnn.")] = "mediapipe",
+    finder: Annotated[
+        str | None, typer.Option("--finder", help="mediapipe (the default), retinaface or mtcnn.")
+    ] = None,
     every: Annotated[int, typer.Option("--every", min=1, help="Look at every N-th frame (of a CLIP).")] = 1,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Where the face set of a CLIP goes.")] = None,
     force: Force = False,
@@ -129,7 +138,7 @@ def extract(
             print(f"The face sets are in {workspace.root}; next: counterface train {workspace.root}")
             return
         folder = output or what.with_name(f"{what.stem}_faces")
-        info = extract_clip(what, folder, finder, every, force=force, progress=console)
+        info = extract_clip(what, folder, finder or "mediapipe", every, force=force, progress=console)
         for note in info.notes():
             console.say(note)
     print(f"{info.faces} faces in {info.frames_with_face} of {info.frames} frames: {folder}")

@@ -39,7 +39,18 @@ def write_json(value: Any, target: Path | None) -> None:
         return
     from datasets.atomic import write_json as write
 
+    if target.exists() and target.suffix.lower() != ".json":
+        raise InputError(f"{target} exists already and is no .json file; choose another name for --json.")
     write(target, value)
+
+
+def check_model_options(method: str, device: str) -> None:
+    """Raise InputError for an unknown method or an absent device, before any work is done."""
+    from datasets.device import pick_device
+    from synth.method import method_class
+
+    method_class(method)
+    pick_device(device)
 
 
 def budget(steps: int | None, minutes: float | None, default: float) -> Any:

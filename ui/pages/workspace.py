@@ -92,11 +92,11 @@ def _headline(held: Opened) -> None:
     if held.ready and scores is not None:
         low, high = scores.interval
         with st.container(key="figures"):
-            columns = st.columns(4)
+            columns = st.columns((1, 1, 1, 1.5))
         columns[0].metric("Swap", wording.share(scores.fake), help="Score of the swap, 0 to 1")
         columns[1].metric("Original", wording.share(scores.original), help="Score of the clip it was made from")
         columns[2].metric("Detectability", wording.share(scores.difference), help="The first minus the second")
-        columns[3].metric("95 % interval", f"{wording.share(low)} – {wording.share(high)}")
+        columns[3].metric("95 % interval", f"{wording.share(low)} to {wording.share(high)}")
 
 
 def _say(lacking: Missing) -> None:

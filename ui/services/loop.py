@@ -7,7 +7,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from datasets.atomic import replacing
+from datasets.atomic import remove, replacing
+from datasets.errors import InputError
+from datasets.faceset import FaceSet
 from datasets.workspace import Workspace
 from synth.composite.compositor import CompositeSettings
 from synth.method import Budget
@@ -18,14 +20,19 @@ DETECTOR_MINUTES = 0.75
 MEASURED = ("detectability.json", "heatmaps.npz", "report.html")
 
 
-def faces(workspace: Workspace, console: Console, finder: str = "mediapipe", force: bool = False) -> None:
-    """Extract both face sets, where they are missing."""
+def faces(workspace: Workspace, console: Console, finder: str | None = None, force: bool = False) -> None:
+    """Extract both face sets, where they are missing; by mediapipe when no finder is asked for."""
     from datasets.extract import extract
 
     for role in ROLES:
         if workspace.faces(role).is_dir() and not force:
+            held = FaceSet(workspace.faces(role)).info.finder
+            if finder is not None and held != finder:
+                raise InputError(f"The {role}'s face set was made with {held}; --force makes it anew with {finder}.")
             continue
-        info = extract(workspace.clip(role), workspace.faces(role), finder, force=force, progress=console)
+        info = extract(
+            workspace.clip(role), workspace.faces(role), finder or "mediapipe", force=force, progress=console
+        )
         console.say(f"{role}: {info.faces} faces in {info.frames_with_face} of {info.frames} frames.")
         for note in info.notes():
             console.say(f"  {note}")
@@ -46,13 +53,12 @@ def check(workspace: Workspace, console: Console) -> None:
 
 def merged(workspace: Workspace, method: str, settings: CompositeSettings, device: str, console: Console) -> None:
     """Render the result and write down how it was made; what was measured on an earlier result is removed."""
-    from datasets.atomic import remove
     from evaluate.loop import write_result
     from synth.pipeline import merge
 
-    report = merge(workspace, method, settings, None, device, force=True, progress=console)
-    for name in MEASURED:
+    for name in ("result.json", *MEASURED):
         remove(workspace.result / name)
+    report = merge(workspace, method, settings, None, device, force=True, progress=console)
     write_result(workspace, method, settings, report)
     console.say(f"result: {report.swapped} of {report.total} frames swapped.")
     for note in report.notes:
@@ -60,48 +66,67 @@ def merged(workspace: Workspace, method: str, settings: CompositeSettings, devic
 
 
 def whole_loop(
-    workspace: Workspace, method: str, budget: Budget, device: str, console: Console, force: bool = False
+    workspace: Workspace, method: str, budget: Budget, device: str, console: Console, output: Path | None = None
 ) -> Path:
     """Faces, swap model, result, detector, paired score, report; returns the report's file.
 
-    Run again it goes on from what is done; a model that has trained further makes everything after it anew.
+    Run again it goes on from what is done; a model that has trained further, and a face set that was changed, make
+    everything after them anew. The result is handed out before it is judged: a swap that can't be scored is still
+    one, and the report says so.
+
+    Args:
+        output: where a copy of the marked result goes, if anywhere.
     """
     from datasets.checkpoint import read_card
     from detect.library import keep
-    from evaluate.loop import score_result, train_detector
+    from evaluate.loop import judged_model, merged_with, score_result, train_detector
     from evaluate.report import write_report
     from synth.pipeline import train
 
     workspace.require_consent()
     check(workspace, console)
     model = workspace.model(method)
-    if force or not _satisfied(model, budget):
-        card = train(workspace, method, budget, device, force, console)
+    if not _satisfied(model, budget):
+        card = train(workspace, method, budget, device, False, console)
         ssim = card["heldout"]
         console.say(
             f"swap model: {card['step']} steps, held-out SSIM "
             f"{ssim['source']['ssim']:.3f} (source), {ssim['destination']['ssim']:.3f} (destination)."
         )
-    step = read_card(model)["step"]
-    made = _json(workspace.result / "result.json").get("method", {})
-    fresh = made.get("name") == method and made.get("step") == step and (workspace.result / "result.mp4").is_file()
-    if not fresh:
+    if not _fresh(workspace, read_card(model)):
         merged(workspace, method, CompositeSettings(), device, console)
-    judged = _json(workspace.detector / "card.json").get("scope", {}).get("model")
-    if judged != {"name": method, "step": step}:
-        card = dict(train_detector(workspace, method, DETECTOR_MINUTES, device=device, force=True, progress=console))
-        console.say(f"detector: {card['step']} steps on {card['trained_on']}.")
-        fresh = False
-    if not fresh or not (workspace.result / "detectability.json").is_file():
-        score = score_result(workspace, device, console)
-        low, high = score.interval
-        console.say(
-            f"detectability: swap {score.fake:.2f} - original {score.original:.2f} = {score.value:.2f} "
-            f"(95 % interval {low:.2f} to {high:.2f})"
-            + (f", heatmap IoU {score.heatmap_iou:.2f}." if score.heatmap_iou is not None else ".")
-        )
-    keep(workspace.detector)
+    if output is not None:
+        hand_out(workspace, output)
+    try:
+        judged = _json(workspace.detector / "card.json").get("scope", {}).get("model")
+        if judged != judged_model(workspace, method, merged_with(workspace)):
+            card = dict(
+                train_detector(workspace, method, DETECTOR_MINUTES, device=device, force=True, progress=console)
+            )
+            console.say(f"detector: {card['step']} steps on {card['trained_on']}.")
+            for name in MEASURED:
+                remove(workspace.result / name)
+            keep(workspace.detector)
+        if not (workspace.result / "detectability.json").is_file():
+            score = score_result(workspace, device, console)
+            low, high = score.interval
+            console.say(
+                f"detectability: swap {score.fake:.2f} - original {score.original:.2f} = {score.value:.2f} "
+                f"(95 % interval {low:.2f} to {high:.2f})"
+                + (f", heatmap IoU {score.heatmap_iou:.2f}." if score.heatmap_iou is not None else ".")
+            )
+    except InputError as error:
+        console.say(f"The swap is made, and could not be scored: {error}")
     return write_report(workspace, console)
+
+
+def _fresh(workspace: Workspace, card: dict[str, Any]) -> bool:
+    """Whether the result was made by this very model from the face set as it is now."""
+    made = _json(workspace.result / "result.json")
+    there = all((workspace.result / name).is_file() for name in ("result.mp4", "result_mask.mkv"))
+    removed = FaceSet(workspace.faces("destination")).removed()
+    same = made.get("method", {}).get("weights_sha256") == card.get("weights_sha256")
+    return there and same and made.get("destination", {}).get("removed") == removed
 
 
 def _satisfied(model: Path, budget: Budget) -> bool:
