@@ -8,13 +8,13 @@ from __future__ import annotations
 import subprocess
 import sys
 
-SCRIPTS = ("startup", "extraction", "reconstruction", "merging", "detection")
+SCRIPTS = ("startup", "demo", "extraction", "reconstruction", "merging", "detection")
 
 
 def main() -> None:
     for name in SCRIPTS:
         print(f"== {name}", flush=True)
-        subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False)
+        subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=True)
 
 
 if __name__ == "__main__":

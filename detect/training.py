@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 METRICS = "metrics.jsonl"
 WARM_UP, PACED = 3, 10
-WORST_CASE = 1.5
+WORST_CASE, LEAST_STEPS = 1.5, 200
 SAVE_SECONDS, REPORTS, REFERENCE_PAIRS = 8.0, 30, 100
 
 
@@ -45,7 +45,8 @@ class TrainSettings:
         model, options: the architecture, see :func:`detect.detector.build_model`.
         weights: ``scratch`` or ``imagenet``.
         coverage: crop coverage that the pairs were aligned with, a name or a number, for the card.
-        steps, minutes: how long; one of the two. Minutes become a number of steps once the pace is known.
+        steps, minutes: how long; one of the two. Minutes become a number of steps once the pace is known, at least
+            ``LEAST_STEPS``.
         batch: pairs a step (twice as many images).
         learning_rate, weight_decay: of AdamW; the rate warms up and falls on a half cosine.
         seed: everything random comes from it.
@@ -191,15 +192,19 @@ class _Run:
                 if time.monotonic() - last_save > SAVE_SECONDS:
                     self.save()
                     last_save = time.monotonic()
-                if self.settings.minutes and self.seconds > WORST_CASE * 60 * self.settings.minutes:
+                late = self.settings.minutes and self.seconds > WORST_CASE * 60 * self.settings.minutes
+                if late and self.step >= LEAST_STEPS:
                     break
 
     def plan(self, pace: list[float]) -> None:
-        """Turn minutes into steps, once and for all, from the pace after a warm-up."""
+        """Turn minutes into steps, once and for all, from the pace after a warm-up.
+
+        On a machine that is busy with other things that would be too few to learn anything, hence the least number.
+        """
         if len(pace) < WARM_UP + PACED or self.settings.minutes is None:
             return
         one = float(np.median(pace[WARM_UP:])) * 1.06  # the curve's own scoring is in it
-        self.total = max(self.step + 1, int(60 * self.settings.minutes / one))
+        self.total = max(self.step + 1, LEAST_STEPS, int(60 * self.settings.minutes / one))
 
     def batch(self, step: int) -> Batch:
         """The batch of a step: a function of the seed and the step alone."""
