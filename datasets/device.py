@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from datasets.errors import InputError
 
@@ -33,15 +35,30 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def set_threads(count: int | None = None) -> int:
-    """Give torch one thread a usable core, at most ``MOST_THREADS``; ``OMP_NUM_THREADS`` has the last word.
+def thread_count(count: int | None = None) -> int:
+    """How many threads torch should use: ``count``, or one a usable core, at most ``MOST_THREADS``.
 
-    More threads than cores make small convolutions tens of times slower.
+    ``OMP_NUM_THREADS`` has the last word. More threads than cores make small convolutions tens of times slower.
     """
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    if asked.isdigit() and int(asked) > 0:
+        return int(asked)
+    return count or min(usable_cores(), MOST_THREADS)
+
+
+@contextmanager
+def torch_threads(count: int | None = None) -> Iterator[int]:
+    """Run torch with :func:`thread_count` threads, and as before afterwards; yields their number."""
     import torch
 
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    threads = int(asked) if asked.isdigit() and int(asked) > 0 else count or min(usable_cores(), MOST_THREADS)
-    if torch.get_num_threads() != threads:
-        torch.set_num_threads(threads)
-    return threads
+    before, now = torch.get_num_threads(), thread_count(count)
+    torch.set_num_threads(now)
+    try:
+        yield now
+    finally:
+        torch.set_num_threads(before)
+
+
+def half_the_cores() -> int:
+    """Threads for a network that shares the machine with a decoder and an encoder: half the cores, at least one."""
+    return max(1, min(usable_cores(), MOST_THREADS) // 2)

@@ -98,13 +98,7 @@ def create(
 
     require(consent)
     root = Path(root)
-    if root.exists() and not root.is_dir():
-        raise InputError(f"{root} is a file, and a workspace is a folder; choose another name.")
-    if root.exists() and any(root.iterdir()):
-        if not force:
-            raise InputError(f"{root} is not empty; choose another folder, or --force to replace it.")
-        if not (root / SETTINGS).is_file():
-            raise InputError(f"{root} is not empty and no workspace: it is not replaced. Choose another folder.")
+    refuse_root(root, force)
     clips: dict[Role, Path] = {"source": Path(source), "destination": Path(destination)}
     for clip in clips.values():
         probe(clip)
@@ -118,6 +112,17 @@ def create(
             shutil.copyfile(clip, temporary / f"{SHORT[role]}{clip.suffix.lower()}")
         _write_settings(temporary, settings, consent)
     return open_workspace(root)
+
+
+def refuse_root(root: Path, force: bool) -> None:
+    """Raise InputError when a workspace can't be made there: ``force`` replaces a workspace, and nothing else."""
+    if root.exists() and not root.is_dir():
+        raise InputError(f"{root} is a file, and a workspace is a folder; choose another name.")
+    if root.exists() and any(root.iterdir()):
+        if not force:
+            raise InputError(f"{root} is not empty; choose another folder, or --force to replace it.")
+        if not (root / SETTINGS).is_file():
+            raise InputError(f"{root} is not empty and no workspace: it is not replaced. Choose another folder.")
 
 
 def open_workspace(root: Path) -> Workspace:

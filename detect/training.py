@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ import numpy as np
 
 from datasets.atomic import refuse_overwrite, remove
 from datasets.checkpoint import CARD
+from datasets.device import torch_threads
 from datasets.errors import InputError, Interrupted
 from datasets.progress import Progress, silent
 from detect.calibration import fit_platt
@@ -50,7 +50,7 @@ class TrainSettings:
         batch: pairs a step (twice as many images).
         learning_rate, weight_decay: of AdamW; the rate warms up and falls on a half cosine.
         seed: everything random comes from it.
-        threads: torch threads on a CPU.
+        threads: of torch; one a core when None.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         name: what the detector is called in scores.
         scope: what it may be asked about, ``{"kind": "pair"}`` for one swap and its original.
@@ -67,7 +67,7 @@ class TrainSettings:
     learning_rate: float = 3e-3
     weight_decay: float = 0.02
     seed: int = 0
-    threads: int = 2
+    threads: int | None = None
     device: str = "auto"
     name: str = "pair"
     scope: Mapping[str, Any] = field(default_factory=lambda: {"kind": "pair"})
@@ -105,7 +105,7 @@ def train(
     if not pairs or not held_out:
         raise InputError("A detector needs pairs to train on and later ones to be calibrated on.")
     device = pick_device(settings.device)
-    with _threads(settings.threads, device):
+    with torch_threads(settings.threads):
         run = _Run(pairs, held_out, settings, folder, size, device, progress, force)
         try:
             run.go()
@@ -116,19 +116,6 @@ def train(
             ) from error
     remove(folder / UNFINISHED)
     return card
-
-
-@contextmanager
-def _threads(count: int, device: str) -> Iterator[None]:
-    import torch
-
-    before = torch.get_num_threads()
-    if device == "cpu":
-        torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class _Run:

@@ -35,7 +35,10 @@ def network_input(x: Tensor) -> Tensor:
     comparable.
     """
     hull = x[:, 3:]
-    wide = functional.max_pool2d(hull, 2 * HULL_MARGIN + 1, 1, HULL_MARGIN)
+    reach = 2 * HULL_MARGIN + 1
+    # One direction after the other is the same maximum, at a third of the cost.
+    wide = functional.max_pool2d(hull, (reach, 1), 1, (HULL_MARGIN, 0))
+    wide = functional.max_pool2d(wide, (1, reach), 1, (0, HULL_MARGIN))
     return torch.cat([(x[:, :3] - 0.5) * wide, hull - 0.5], 1)
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from datasets.ahead import ahead
 from datasets.atomic import refuse_overwrite, refuse_same, remove, replacing
 from datasets.errors import InputError, Interrupted
 from datasets.facearrays import FaceArrays
@@ -189,12 +188,18 @@ def swapped_frames(
         track: the person, None when there is only one.
         wanted: ascending frame numbers, None for all.
     """
-    rows = smoothed(faces.rows(track))
     frames = read_frames(clip) if wanted is None else frames_at(clip, wanted)
-    removed = faces.removed_frames(track)
+    with torch_threads(half_the_cores()):
+        yield from _in_batches(ahead(frames), faces, model, settings, track)
+
+
+def _in_batches(
+    frames: Iterator[Frame], faces: FaceSet, model: SwapMethod, settings: CompositeSettings, track: int | None
+) -> Iterator[Swapped]:
+    rows, removed = smoothed(faces.rows(track)), faces.removed_frames(track)
     pending: list[tuple[Frame, FaceRow | None, str]] = []
     row, gone = next(rows, None), next(removed, None)
-    for frame in ahead(frames):
+    for frame in frames:
         while row is not None and row.frame < frame.index:
             row = next(rows, None)
         while gone is not None and gone < frame.index:
@@ -244,6 +249,7 @@ def merge(
     device: str = "auto",
     force: bool = False,
     progress: Progress = silent,
+    ready: Callable[[], None] | None = None,
 ) -> MergeReport:
     """Render the whole destination clip: the marked result and, beside it, its lossless swap mask.
 
@@ -252,6 +258,7 @@ def merge(
     Args:
         output: the result's file; by default ``result/result.mp4`` of the workspace. The mask is written beside it as
             ``<name>_mask.mkv`` (FFV1, grey, 0 to 255).
+        ready: called when every frame is there, just before an older result is replaced.
 
     Raises:
         Refused: a consent record is missing. InputError: no model, no face set, the output exists, disk full.
@@ -293,6 +300,8 @@ def merge(
         if not report.swapped:
             said = ", ".join(f"{count} {LEFT[why]}" for why, count in report.left.items())
             raise InputError(f"No face of {clip.name} could be swapped (frames: {said}); nothing was written.")
+        if ready is not None:
+            ready()
     report.marks = writer.marks
     report.notes += list(writer.marks.notes) if writer.marks else []
     if report.left:

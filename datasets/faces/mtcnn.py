@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from datasets.device import torch_threads
 from datasets.faces.finder import Face, register_finder
 from datasets.faces.meshfit import MeshFitter, face_of_five
-from datasets.faces.torch_threads import torch_threads
 
 SMALLEST_FACE = 36
 ACCEPTED = 0.9

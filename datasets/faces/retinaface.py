@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from datasets.device import torch_threads
 from datasets.errors import InputError
 from datasets.faces.finder import Face, register_finder
 from datasets.faces.meshfit import MeshFitter, face_of_five
-from datasets.faces.torch_threads import torch_threads
 from datasets.weights import ensure, load_tensors
 
 LONGEST_SIDE = 960

@@ -11,13 +11,18 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+SEEN = 96
 
-def _moments(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Weighted mean and standard deviation of each channel, both float32 (3,)."""
-    total = float(weights.sum()) + 1e-6
-    mean = (values * weights[..., None]).sum((0, 1)) / total
-    variance = (((values - mean) ** 2) * weights[..., None]).sum((0, 1)) / total
-    return mean.astype(np.float32), np.sqrt(variance).astype(np.float32)
+
+def _moments(image: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted mean and deviation of each Lab channel, both float32 (3,); from a picture shrunk to ``SEEN``."""
+    if image.shape[0] > SEEN:
+        image = cv2.resize(image, (SEEN, SEEN), interpolation=cv2.INTER_AREA)
+        weights = cv2.resize(weights, (SEEN, SEEN), interpolation=cv2.INTER_AREA)
+    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).reshape(-1, 3)
+    share = weights.ravel() / max(float(weights.sum()), 1e-6)
+    mean = share @ lab
+    return mean, np.sqrt(np.maximum(share @ (lab * lab) - mean * mean, 0)).astype(np.float32)
 
 
 def reinhard(face: np.ndarray, reference: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -27,11 +32,11 @@ def reinhard(face: np.ndarray, reference: np.ndarray, weights: np.ndarray) -> np
     """
     if float(weights.sum()) < 16:
         return face
-    lab, target = cv2.cvtColor(face, cv2.COLOR_RGB2LAB), cv2.cvtColor(reference, cv2.COLOR_RGB2LAB)
-    mean, deviation = _moments(lab, weights)
-    wanted_mean, wanted_deviation = _moments(target, weights)
-    ratio = np.clip(wanted_deviation / np.maximum(deviation, 1e-3), 0.6, 1.7)
-    moved = ((lab - mean) * ratio + wanted_mean).astype(np.float32)
+    mean, deviation = _moments(face, weights)
+    wanted_mean, wanted_deviation = _moments(reference, weights)
+    ratio = np.clip(wanted_deviation / np.maximum(deviation, 1e-3), 0.6, 1.7).astype(np.float32)
+    lab = cv2.cvtColor(face, cv2.COLOR_RGB2LAB)
+    moved = lab * ratio + (wanted_mean - mean * ratio).astype(np.float32)
     return np.clip(cv2.cvtColor(moved, cv2.COLOR_LAB2RGB), 0, 1)
 
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from datasets.checkpoint import load_checkpoint, save_checkpoint
-from datasets.device import pick_device, set_threads
+from datasets.device import pick_device, thread_count, torch_threads
 from datasets.errors import InputError
 from datasets.facearrays import FaceArrays
 from datasets.faces.mask import eye_mouth_mask
@@ -60,7 +60,6 @@ class Quick96:
     def __init__(self, seed: int = 0, device: str = "auto", batch: int = 12, schedule: Schedule | None = None) -> None:
         self.seed, self.batch, self.schedule = seed, batch, schedule or Schedule()
         self.device = pick_device(device)
-        set_threads()
         torch.manual_seed(seed)
         self.network = Autoencoder(self.network_size).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.textures: dict[str, Texture] = {}
@@ -122,7 +121,8 @@ class Quick96:
                 show(step, self._sheet(averaged(), faces, planes, {w: splits[w][1] for w in PEOPLE}))
 
         self.network.train()
-        run.train(batches, self._loss, budget, progress, measure, draw if show else None)
+        with torch_threads():
+            run.train(batches, self._loss, budget, progress, measure, draw if show else None)
         self.network.load_state_dict(run.ema.values)
         self.network.eval()
         ssim = measure()
@@ -143,7 +143,7 @@ class Quick96:
             "seed": self.seed,
             "batch": self.batch,
             "device": self.device,
-            "threads": torch.get_num_threads(),
+            "threads": thread_count(),
             "data": data,
             "faces": {who: {"trained_on": len(splits[who][0]), "held_out": len(splits[who][1])} for who in PEOPLE},
             "heldout_measure": "SSIM at 96 px over the hull less the inside of the mouth, frames not trained on",

@@ -84,9 +84,9 @@ def doctor() -> int:
 
 
 def _devices() -> None:
-    from datasets.device import pick_device, set_threads, usable_cores
+    from datasets.device import pick_device, thread_count, usable_cores
 
-    print(f"models run on: {pick_device()} ({usable_cores()} usable cores, {set_threads()} threads)")
+    print(f"models run on: {pick_device()} ({usable_cores()} usable cores, {thread_count()} threads)")
 
 
 def _encoder() -> int:

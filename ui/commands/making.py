@@ -31,12 +31,15 @@ def demo(
 ) -> None:
     """The whole loop on the shipped sample; ends by printing where the report is. Run again, it goes on."""
     from datasets.samples import sample_clips
-    from datasets.workspace import create, open_workspace
+    from datasets.workspace import create, open_workspace, refuse_root
     from ui.services.loop import whole_loop
 
+    going_on = (output / "workspace.toml").is_file() and not force
+    if not going_on:
+        refuse_root(output, force)
     with Console(quiet) as console:
         source, destination = sample_clips(progress=console)
-        if (output / "workspace.toml").is_file() and not force:
+        if going_on:
             workspace = open_workspace(output)
             _same_clips(workspace, source, destination)
         else:

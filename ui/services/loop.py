@@ -56,9 +56,11 @@ def merged(workspace: Workspace, method: str, settings: CompositeSettings, devic
     from evaluate.loop import write_result
     from synth.pipeline import merge
 
-    for name in ("result.json", *MEASURED):
-        remove(workspace.result / name)
-    report = merge(workspace, method, settings, None, device, force=True, progress=console)
+    def drop_older() -> None:
+        for name in ("result.json", *MEASURED):
+            remove(workspace.result / name)
+
+    report = merge(workspace, method, settings, None, device, force=True, progress=console, ready=drop_older)
     write_result(workspace, method, settings, report)
     console.say(f"result: {report.swapped} of {report.total} frames swapped.")
     for note in report.notes:
