@@ -39,9 +39,12 @@ def read_card(folder: Path) -> dict[str, Any]:
     if not file.is_file():
         raise InputError(f"{folder} holds no model: {CARD} is missing.")
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        card = json.loads(file.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{file} is not a readable card: {error}.") from error
+    if not isinstance(card, dict):
+        raise InputError(f"{file} is not a card: it holds no table of values.")
+    return card
 
 
 def load_checkpoint(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from datasets.ahead import ahead
 from datasets.atomic import refuse_overwrite, refuse_same, remove, replacing
+from datasets.device import half_the_cores, torch_threads
 from datasets.errors import InputError, Interrupted
 from datasets.facearrays import FaceArrays
 from datasets.faces.align import rescale_affine, transform_points, warp_crop

@@ -107,14 +107,15 @@ packed.save(folder / "faces.npz")
 faces = FaceArrays.load(folder / "faces.npz")
 assert kind(device="cpu", batch=2).fit(faces, faces, folder / "swap", Budget(steps=1))["step"] == 1
 pictures = random.integers(0, 255, (2, 8, 64, 64, 3), np.uint8)
-pairs = [PairSample(a, b, np.full((64, 64), 1, np.float32), i / 25, "clip", 60.0) for i, (a, b) in enumerate(zip(*pictures))]
+mask = np.full((64, 64), 1, np.float32)
+pairs = [PairSample(a, b, mask, i / 25, "clip", 60.0) for i, (a, b) in enumerate(zip(*pictures))]
 settings = TrainSettings(steps=1, batch=2, device="cpu", options={{}})
 assert train_detector(pairs[:4], pairs[4:], settings, folder / "detector")["step"] == 1
 """
 
 
 def test_training_needs_neither_faces_nor_video_nor_pages(tmp_path: Path) -> None:
-    """A model can be trained from a packed face set on a machine that has torch, timm, numpy, opencv and safetensors."""
+    """A model can be trained from a packed face set where there is torch, timm, numpy, opencv and safetensors only."""
     missing = ("mediapipe", "av", "c2pa", "streamlit", "pyarrow", "typer", "rich", "skimage", "matplotlib")
     done = subprocess.run(
         [sys.executable, "-c", BARE.format(missing=missing), str(tmp_path)],

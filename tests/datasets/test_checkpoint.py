@@ -25,7 +25,9 @@ def saved(tmp_path: Path) -> Path:
 def test_what_was_saved_comes_back(saved: Path) -> None:
     card, tensors = load_checkpoint(saved, "swap")
     assert card == MADE and set(tensors) == set(TENSORS)
-    assert all(torch.equal(tensors[name], value) and tensors[name].dtype == value.dtype for name, value in TENSORS.items())
+    assert all(
+        torch.equal(tensors[name], value) and tensors[name].dtype == value.dtype for name, value in TENSORS.items()
+    )
     assert sorted(p.name for p in saved.iterdir()) == [CARD, WEIGHTS]
 
 

@@ -107,7 +107,7 @@ def test_frames_that_an_edit_list_hides_are_counted_by_no_one(clip: Path, tmp_pa
     content = bytearray(clip.read_bytes())
     at = content.find(b"elst") + 4
     assert at > 4 and content[at] == 0
-    duration, media_time = struct.unpack(">Ii", content[at + 8 : at + 16])
+    (media_time,) = struct.unpack(">i", content[at + 12 : at + 16])
     content[at + 12 : at + 16] = struct.pack(">i", media_time + round(TIMES[10] * 12_800))
     trimmed.write_bytes(content)
     frames, times = list(read_frames(trimmed)), timestamps(trimmed)

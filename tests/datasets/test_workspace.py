@@ -75,7 +75,15 @@ def test_a_folder_without_its_clips_says_so(clips: tuple[Path, Path], tmp_path: 
 @pytest.mark.parametrize(
     "content",
     [
-        *("= =", 'seed = "three"', "seed = true", "consent = 4", 'consent = "self"', "clips = 3", "[clips]\nsource = 1"),
+        *(
+            "= =",
+            'seed = "three"',
+            "seed = true",
+            "consent = 4",
+            'consent = "self"',
+            "clips = 3",
+            "[clips]\nsource = 1",
+        ),
         '[[consent]]\nrole = "source"',
     ],
 )

@@ -28,7 +28,7 @@ def named(folder: Path, name: str) -> Path:
 
 def test_an_empty_library_says_how_to_make_one() -> None:
     assert names() == []
-    with pytest.raises(InputError, match="There is no detector here yet.*counterface demo"):
+    with pytest.raises(InputError, match=r"There is no detector here yet.*counterface demo"):
         find(None)
     with pytest.raises(InputError, match="no detector 'mine'; there are: none yet"):
         find("mine")

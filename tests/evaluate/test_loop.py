@@ -54,7 +54,7 @@ def test_pairs_differ_where_the_mask_is_and_nowhere_else(looped: Looped) -> None
     assert [pair.time for pair in pairs] == pytest.approx([times[i] for i in wanted if i not in FACELESS])
     for pair in pairs:
         assert pair.fake.shape == pair.real.shape == (CROP_SIZE, CROP_SIZE, 3) and pair.mask.shape == (CROP_SIZE,) * 2
-        assert 0 <= pair.mask.min() and 0.8 < pair.mask.max() <= 1
+        assert pair.mask.min() >= 0 and 0.8 < pair.mask.max() <= 1
         assert np.array_equal(pair.fake[pair.mask == 0], pair.real[pair.mask == 0])
         assert np.abs(pair.fake.astype(int) - pair.real)[pair.mask > 0.5].mean() > 2
 
@@ -76,9 +76,7 @@ def test_no_detector_without_consent_and_none_over_another(looped: Looped) -> No
 
 
 @pytest.mark.parametrize(("part", "command"), [("result", "counterface merge"), ("detector", "detector train")])
-def test_scoring_before_its_turn_says_what_comes_first(
-    looped: Looped, tmp_path: Path, part: str, command: str
-) -> None:
+def test_scoring_before_its_turn_says_what_comes_first(looped: Looped, tmp_path: Path, part: str, command: str) -> None:
     with pytest.raises(InputError, match=command):
         score_result(looped.copy(tmp_path / "w", [part]), "cpu")
 

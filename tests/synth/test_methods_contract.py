@@ -92,7 +92,8 @@ def test_the_seed_decides_everything(
     kind(seed=5, device="cpu").fit(*people, tmp_path / "again", Budget(steps=STEPS))
     kind(seed=6, device="cpu").fit(*people, tmp_path / "other", Budget(steps=STEPS))
     first, again, other = (
-        render(kind.load(folder, "cpu"), people[1], 1)[0] for folder in (trained, tmp_path / "again", tmp_path / "other")
+        render(kind.load(folder, "cpu"), people[1], 1)[0]
+        for folder in (trained, tmp_path / "again", tmp_path / "other")
     )
     assert np.array_equal(first.face, again.face) and np.array_equal(first.mask, again.mask)
     assert not np.array_equal(first.face, other.face)
@@ -116,7 +117,9 @@ def test_it_is_stopped_by_ctrl_c_and_goes_on_to_the_same_end(
 
 def test_it_shows_a_contact_sheet(kind: Any, people: tuple[FaceArrays, FaceArrays], tmp_path: Path) -> None:
     sheets: list[tuple[int, np.ndarray]] = []
-    kind(device="cpu").fit(*people, tmp_path / "m", Budget(steps=1), show=lambda step, sheet: sheets.append((step, sheet)))
+    kind(device="cpu").fit(
+        *people, tmp_path / "m", Budget(steps=1), show=lambda step, sheet: sheets.append((step, sheet))
+    )
     assert [step for step, _ in sheets] == [1]
     sheet = sheets[0][1]
     assert sheet.dtype == np.uint8 and sheet.ndim == 3 and sheet.shape[2] == 3 and sheet.std() > 10

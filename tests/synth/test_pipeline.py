@@ -43,7 +43,8 @@ def test_every_frame_comes_once_in_order_and_with_its_own_time(looped: Looped, a
     times = timestamps(looped.workspace.clip("destination"))
     assert [s.frame.index for s in all_swapped] == list(range(len(times)))
     assert np.allclose([s.frame.time for s in all_swapped], times)
-    assert all(np.array_equal(s.frame.image, f.image) for s, f in zip(all_swapped, read_frames(looped.workspace.clip("destination")), strict=True))  # fmt: skip
+    for s, frame in zip(all_swapped, read_frames(looped.workspace.clip("destination")), strict=True):
+        assert np.array_equal(s.frame.image, frame.image)
 
 
 def test_outside_the_swap_mask_a_frame_is_its_original_bit_for_bit(all_swapped: list[Any]) -> None:
@@ -185,7 +186,7 @@ def test_what_is_missing_is_said_with_what_to_do(looped: Looped, tmp_path: Path)
     workspace = looped.copy(tmp_path / "w", ["data_src/aligned", "model"])
     with pytest.raises(InputError, match="no face set yet; run: counterface extract"):
         train(workspace, "quick96", Budget(1), CPU)
-    with pytest.raises(InputError, match="no trained model 'quick96'.*counterface train"):
+    with pytest.raises(InputError, match=r"no trained model 'quick96'.*counterface train"):
         merge(workspace, "quick96", CompositeSettings(), device=CPU, force=True)
     kind = type("Kind", (), {"size": 64, "coverage": 1.4})
     with pytest.raises(InputError, match="source has no face set"):
@@ -222,7 +223,7 @@ def test_a_disk_that_fills_up_leaves_the_old_result(
         write(encoder, frame)
 
     monkeypatch.setattr(ClipEncoder, "write", full)
-    with pytest.raises(InputError, match="No room left on the disk for .*result"):
+    with pytest.raises(InputError, match=r"No room left on the disk for .*result"):
         merge_again(workspace)
     assert tree(tmp_path) == before
 
