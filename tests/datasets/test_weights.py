@@ -17,7 +17,7 @@ CONTENT = b"weights"
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(weights.str(tmp_path / "home"))
+    monkeypatch.setenv("COUNTERFACE_HOME", str(tmp_path / "home"))
     monkeypatch.delenv(weights.FOLDER, raising=False)
     known = replace(weights.TABLE["retinaface"], file="w.zip", sha256=hashlib.sha256(CONTENT).hexdigest()[:9])
     monkeypatch.setattr(weights, "TABLE", {"retinaface": known})

@@ -88,7 +88,8 @@ def test_other_data_does_not_go_on_from_an_unfinished_training(
     assert card["seed"] == 9 and curve(tmp_path / "d")[0]["step"] == 1
 
 
-def test_minutes_become_steps(material: Any, tmp_path: Path) -> None:
+def test_minutes_become_steps(material: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detect.training, "LEAST_STEPS", 5)
     settings = replace(SHORT, steps=None, minutes=0.03)
     card = train(material.pairs[:4], material.pairs[24:26], settings, tmp_path / "d")
     assert card["step"] > 0 and card["settings"]["minutes"] == 0.03

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from footage import FACELESS, Looped
@@ -55,7 +56,8 @@ def test_pairs_differ_where_the_mask_is_and_nowhere_else(looped: Looped) -> None
     for pair in pairs:
         assert pair.fake.shape == pair.real.shape == (CROP_SIZE, CROP_SIZE, 3) and pair.mask.shape == (CROP_SIZE,) * 2
         assert pair.mask.min() >= 0 and 0.8 < pair.mask.max() <= 1
-        assert np.array_equal(pair.fake[pair.mask == 0], pair.real[pair.mask == 0])
+        away = cv2.dilate(pair.mask, np.ones((5, 5))) == 0  # the crop's filter reaches a pixel or two further
+        assert away.any() and np.array_equal(pair.fake[away], pair.real[away])
         assert np.abs(pair.fake.astype(int) - pair.real)[pair.mask > 0.5].mean() > 2
 
 
