@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ import av
 import cv2
 import numpy as np
 
+from benchmarks.memory import peak
 from detect.detector import TrainedDetector
 
 SIDE, RATE, SECONDS, CROP = 480, 25, 10, 160
@@ -94,8 +94,7 @@ def score_one(path: Path, every: int | None) -> dict[str, float]:
     from detect.score import score_clip
 
     score = score_clip(path, untrained(), every=every)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"frames": score.frames_scored, "seconds": score.seconds, "peak_mb": peak}
+    return {"frames": score.frames_scored, "seconds": score.seconds, "peak_mb": peak()}
 
 
 def apart(path: Path, every: int | None) -> dict[str, float]:

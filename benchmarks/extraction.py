@@ -8,15 +8,14 @@ Without a CLIP: a 1280x720 clip of a moving picture (scikit-image's ``astronaut`
 from __future__ import annotations
 
 import argparse
-import resource
-import subprocess
-import sys
 import tempfile
 import time
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+
+from benchmarks.memory import peak_of
 
 
 def moving_portrait(path: Path, frames: int, size: tuple[int, int] = (1280, 720)) -> Path:
@@ -54,14 +53,7 @@ def rate(clip: Path) -> tuple[int, float]:
 
 def peak_memory(clip: Path) -> float:
     """Peak resident memory of an extraction in a process of its own, MB."""
-    code = f"from benchmarks.extraction import _measured; _measured({str(clip)!r})"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return float(done.stdout.split()[-1])
-
-
-def _measured(clip: str) -> None:
-    rate(Path(clip))
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    return peak_of(f"from pathlib import Path; from benchmarks.extraction import rate; rate(Path({str(clip)!r}))")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -8,10 +8,6 @@ The clips are the shipped sample; the model is trained for a few steps only, whi
 from __future__ import annotations
 
 import argparse
-import os
-import resource
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -19,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.detection import repeat
+from benchmarks.memory import peak_of
 
 STEPS = 20
 
@@ -70,17 +67,30 @@ def untouched(folder: Path, frames: int = 50) -> tuple[int, int]:
     return outside, changed
 
 
-def peak_memory(folder: Path) -> float:
-    """Peak resident memory of a merge in a process of its own, MB."""
-    code = f"from benchmarks.merging import _measured; _measured({str(folder)!r})"
-    environment = os.environ | {"PYTHONPATH": os.getcwd()}  # noqa: PTH109 (a string is wanted)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
-    return float(done.stdout.split()[-1])
+def small_sample(path: Path) -> Path:
+    """The sample's destination at 256 px, marked as it is."""
+    from dataclasses import replace
 
+    from datasets.provenance.consent import from_option
+    from datasets.provenance.writer import Ingredient, Making, SyntheticWriter
+    from datasets.samples import sample_clip
+    from datasets.samples.animate import render
+    from datasets.video import probe
 
-def _measured(folder: str) -> None:
-    rate(Path(folder))
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    sample = sample_clip("astronaut")
+    making = Making(
+        title="the sample at 256 px",
+        method="portrait animation",
+        consent=from_option("public-domain", "astronaut", "astronaut"),
+        ingredients=(Ingredient(sample, "astronaut.mp4", "parentOf"),),
+        settings={},
+        kind="animation",
+    )
+    like = replace(probe(sample), width=256, height=256, has_audio=False)
+    with SyntheticWriter(path, like, making) as writer:
+        for frame in render("astronaut", size=256):
+            writer.write(frame)
+    return path
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -99,11 +109,16 @@ def main(arguments: list[str] | None = None) -> None:
         outside, changed = untouched(short)
         print(f"outside the swap mask: {changed} of {outside} pixels differ from the input")
         if not options.no_memory:
-            clip = Path(scratch) / "long.mp4"
-            repeat(sample, max(1, round(options.minutes * 60 / 8)), clip, 8)
-            long = prepare(Path(scratch) / "long", clip)
-            few, many = peak_memory(short), peak_memory(long)
-            print(f"memory: {few:.0f} MB for 8 s, {many:.0f} MB for {options.minutes:g} min, ratio {many / few:.2f}")
+            few_clip, many_clip = small_sample(Path(scratch) / "few.mp4"), Path(scratch) / "many.mp4"
+            repeat(few_clip, max(1, round(options.minutes * 60 / 8)), many_clip, 8)
+            few, many = (
+                peak_of(f"from pathlib import Path; from benchmarks.merging import rate; rate(Path({str(folder)!r}))")
+                for folder in (prepare(Path(scratch) / "few", few_clip), prepare(Path(scratch) / "many", many_clip))
+            )
+            print(
+                f"memory at 256 px: {few:.0f} MB for 8 s, {many:.0f} MB for {options.minutes:g} min, "
+                f"ratio {many / few:.2f}"
+            )
 
 
 if __name__ == "__main__":

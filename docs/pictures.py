@@ -38,24 +38,38 @@ def strip(workspace: Path) -> np.ndarray:
         assert view.mask is not None
         mask = cv2.cvtColor(view.mask, cv2.COLOR_GRAY2RGB)
         columns.append(np.vstack([cv2.resize(p, (256, 256)) for p in (view.original, view.swap, mask, view.overlay)]))
-    return np.hstack(columns)
+    # A margin for the words, and for the badge, which would cover a face otherwise.
+    margin = np.full((columns[0].shape[0], 200, 3), 255, np.uint8)
+    for row, words in enumerate(("original", "swap", "swap mask", "heatmap")):
+        place = (16, row * 256 + 150)
+        cv2.putText(margin, words, place, cv2.FONT_HERSHEY_SIMPLEX, 0.95, (40, 40, 40), 2, cv2.LINE_AA)
+    return np.hstack([*columns, margin])
 
 
-def screenshot(address: str, size: tuple[int, int], wait: float) -> np.ndarray:
-    """A page as a browser shows it, uint8 RGB."""
+# Where the workspace lies on this machine is nobody's business in a picture: only its name is left.
+SHORTEN = """folder => {
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) walk.currentNode.data = walk.currentNode.data.replaceAll(folder, '');
+  for (const field of document.querySelectorAll('input')) field.value = field.value.replaceAll(folder, '');
+}"""
+
+
+def screenshot(address: str, size: tuple[int, int], wait: float, folder: str) -> np.ndarray:
+    """A page as a browser shows it, uint8 RGB, without the path of ``folder``."""
     from playwright.sync_api import sync_playwright
 
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if browser is None:
         sys.exit("No Chromium was found on the PATH.")
-    with sync_playwright() as play, tempfile.TemporaryDirectory() as folder:
+    with sync_playwright() as play, tempfile.TemporaryDirectory() as scratch:
         opened = play.chromium.launch(executable_path=browser, args=list(FLAGS))
         page = opened.new_page(viewport={"width": size[0], "height": size[1]})
         page.goto(address)
         page.wait_for_timeout(wait * 1000)
-        page.screenshot(path=Path(folder) / "page.png")
+        page.evaluate(SHORTEN, folder)
+        page.screenshot(path=Path(scratch) / "page.png")
         opened.close()
-        return read_picture(Path(folder) / "page.png")
+        return read_picture(Path(scratch) / "page.png")
 
 
 def studio(workspace: Path) -> np.ndarray:
@@ -66,7 +80,7 @@ def studio(workspace: Path) -> np.ndarray:
     server = subprocess.Popen(command(workspace, port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         time.sleep(6)
-        return screenshot(f"http://127.0.0.1:{port}", (1280, 1000), 8)
+        return screenshot(f"http://127.0.0.1:{port}", (1280, 1000), 8, f"{workspace.resolve().parent}/")
     finally:
         server.terminate()
 
@@ -76,7 +90,7 @@ def main() -> None:
     said: Making = making(read_results(open_workspace(workspace)), "A picture for the README")
     write_picture(HERE / "strip.jpg", strip(workspace), said, 88)
     report = (workspace / "result" / "report.html").resolve().as_uri()
-    write_picture(HERE / "report.jpg", screenshot(report, (1200, 1080), 3), said, 88)
+    write_picture(HERE / "report.jpg", screenshot(report, (1200, 1080), 3, f"{workspace.resolve().parent}/"), said, 88)
     write_picture(HERE / "studio.jpg", studio(workspace), said, 88)
 
 

@@ -71,7 +71,7 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
     return Material(folder / "real.mp4", folder / "fake.mp4", pairs)
 
 
-SETTINGS = TrainSettings(steps=60, batch=8, device="cpu", seed=3, name="test", trained_on="the astronaut's portrait")
+SETTINGS = TrainSettings(steps=90, batch=8, device="cpu", seed=3, name="test", trained_on="the astronaut's portrait")
 
 
 @pytest.fixture(scope="session")
