@@ -41,7 +41,7 @@ def test_it_tells_later_frames_apart_and_shows_where(detector: TrainedDetector, 
 def test_the_curve_has_its_columns(detector_folder: Path) -> None:
     lines = [json.loads(line) for line in (detector_folder / "metrics.jsonl").read_text().splitlines()]
     assert all({"step", "seconds", "loss", "auc"} <= set(line) for line in lines)
-    assert lines[-1]["step"] == 60 and lines[-1]["loss"] < lines[0]["loss"]
+    assert lines[-1]["step"] == 90 and lines[-1]["loss"] < lines[0]["loss"]
     assert not (detector_folder / "unfinished").exists()
 
 
