@@ -119,8 +119,11 @@ def read_rows(path: Path) -> Iterator[FaceRow]:
     import pyarrow as pa
 
     try:
-        for batch in _open(path).iter_batches(batch_size=BATCH):
-            yield from _from_batch(batch)
+        table = _open(path)
+        # One row group at a time, each let go of before the next: a batch iterator over the file keeps more and more.
+        for group in range(table.num_row_groups):
+            for batch in table.read_row_group(group).to_batches(max_chunksize=BATCH):
+                yield from _from_batch(batch)
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(f"{path} is damaged; extract the faces again.") from error
 
