@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -27,9 +27,6 @@ from detect.objective import heat_iou, pair_loss, rank_auc
 from detect.recipes.degrade import h264_available
 from detect.recipes.paired import Batch, PairSample, check_pairs, data_hash, paired_batch, plain_batch
 from detect.unfinished import UNFINISHED, cut_curve, keep, take_up
-
-if TYPE_CHECKING:
-    pass
 
 METRICS = "metrics.jsonl"
 WARM_UP, PACED = 3, 10

@@ -30,7 +30,7 @@ from detect.detector import load_detector
 from detect.recipes.paired import PairSample
 from detect.training import TrainSettings
 from detect.training import train as train_on_pairs
-from evaluate.detectability import Detectability, detectability
+from evaluate.detectability import MASK_FLOOR, Detectability, detectability
 from synth.composite.compositor import CompositeSettings
 from synth.pipeline import ROLES, MergeReport, load_model, one_person, swapped_frames
 
@@ -39,7 +39,6 @@ LEARNT, CALIBRATED = (0.0, 0.55), (0.58, 0.72)
 SCORED_FROM = 0.75
 MOST_PAIRS, MOST_HELD_OUT = 160, 48
 SCORED_FRAMES = 64
-MASK_FLOOR = 0.02
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ class Run:
     Args:
         model: the network.
         folder: where state and metrics are kept.
-        identity: what must be the same to go on (data, seed, settings); a state of another identity is refused.
+        identity: what must be the same to go on (method, seed, batch); a state of another identity is refused.
     """
 
     def __init__(self, model: nn.Module, folder: Path, identity: Mapping[str, Any], schedule: Schedule) -> None:
