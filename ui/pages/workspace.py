@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import sys
 from html import escape
 from pathlib import Path
@@ -22,7 +23,10 @@ PLAIN_CHART = {"displayModeBar": False, "scrollZoom": False}
 STYLE = """<style>
 [data-testid="stMainBlockContainer"] { max-width: 1240px; padding-top: 3rem; }
 h1 { letter-spacing: -0.015em; text-wrap: balance; }
-[data-testid="stImage"] img { border-radius: 10px; }
+[data-testid="stImage"] img, .panel img { border-radius: 10px; }
+.panel { margin: 0; }
+.panel img { display: block; width: 100%; }
+.panel figcaption { padding-top: 6px; font-size: .875rem; opacity: .7; text-align: center; }
 @media (max-width: 640px) {
   .st-key-figures [data-testid="stColumn"], .st-key-panels [data-testid="stColumn"] { min-width: 44%; flex: 1 1 44%; }
   .st-key-figures [data-testid="stMetricValue"] { font-size: 1.6rem; }
@@ -144,7 +148,7 @@ def _side_by_side(shown: Pictures, outline: bool) -> None:
     for column, (picture, caption) in zip(columns, panels, strict=True):
         with column:
             if picture is not None:
-                st.image(picture, caption=caption, width="stretch")
+                st.html(_panel(picture, caption))
             else:
                 st.caption(f"{caption}: there is none for this frame.")
     where = f"{shown.time:.2f} s"
@@ -153,6 +157,16 @@ def _side_by_side(shown: Pictures, outline: bool) -> None:
     elif scored.seen:
         where += " · the detector learned from this part, so this score does not count"
     st.caption(where)
+
+
+def _panel(picture: bytes, caption: str) -> str:
+    """A JPEG inside the page itself: a link could be dead by the time it is fetched, if the slider moved on."""
+    content = base64.b64encode(picture).decode("ascii")
+    name = escape(caption)
+    return (
+        f'<figure class="panel"><img alt="{name}" src="data:image/jpeg;base64,{content}">'
+        f"<figcaption>{name}</figcaption></figure>"
+    )
 
 
 def _details(held: Opened) -> None:
