@@ -52,7 +52,9 @@ def untouched(folder: Path, frames: int = 50) -> tuple[int, int]:
     from datasets.faceset import FaceSet
     from datasets.workspace import open_workspace
     from synth.composite.compositor import CompositeSettings
-    from synth.pipeline import load_model, one_person, swapped_frames
+    from synth.people import one_person
+    from synth.pipeline import load_model
+    from synth.rendering import swapped_frames
 
     workspace = open_workspace(folder)
     faces = FaceSet(workspace.faces("destination"))

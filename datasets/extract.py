@@ -23,6 +23,7 @@ from datasets.ahead import ahead
 from datasets.atomic import disk_error, refuse_overwrite, remove, write_json
 from datasets.errors import CounterfaceError, InputError, Interrupted
 from datasets.faces.align import align_affine, coverage_value, head_pose, transform_points, warp_crop
+from datasets.faces.expression import eye_opening, mouth_opening
 from datasets.faces.finder import Face, FaceFinder, make_finder
 from datasets.faces.mask import five_point_mask, hull_mask
 from datasets.faces.track import Tracker
@@ -236,6 +237,7 @@ class _Work:
             frame=frame.index,
             time=frame.time,
             track=track,
+            clip=0,
             score=face.score,
             box=face.box,
             five_points=face.five_points,
@@ -246,6 +248,8 @@ class _Work:
             yaw=yaw,
             pitch=pitch,
             roll=roll,
+            eyes=float("nan") if face.landmarks is None else eye_opening(face.landmarks),
+            mouth=float("nan") if face.landmarks is None else mouth_opening(face.landmarks),
         )
         quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
         blob = cv2.imencode(".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), quality)[1]

@@ -10,7 +10,7 @@ import numpy as np
 from datasets.atomic import replacing
 from datasets.errors import InputError
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class FaceArrays:
         landmarks: float32 (N, 478, 2), crop pixels.
         frames: int64 (N,), the frame each face was cut from.
         times: float64 (N,), seconds.
+        angles: float32 (N, 3), yaw, pitch and roll of the head, degrees.
         coverage: crop side over landmark box.
     """
 
@@ -31,6 +32,7 @@ class FaceArrays:
     landmarks: np.ndarray
     frames: np.ndarray
     times: np.ndarray
+    angles: np.ndarray
     coverage: float
 
     def __len__(self) -> int:
@@ -49,6 +51,7 @@ class FaceArrays:
             self.landmarks[index],
             self.frames[index],
             self.times[index],
+            self.angles[index],
             self.coverage,
         )
 
@@ -63,6 +66,7 @@ class FaceArrays:
                 landmarks=self.landmarks,
                 frames=self.frames,
                 times=self.times,
+                angles=self.angles,
                 coverage=np.float64(self.coverage),
             )
 
@@ -78,7 +82,7 @@ class FaceArrays:
             with np.load(path, allow_pickle=False) as held:
                 if int(held["version"]) != VERSION:
                     raise InputError(f"{path} is a packed face set of version {int(held['version'])}, not {VERSION}.")
-                names = ("images", "masks", "landmarks", "frames", "times")
+                names = ("images", "masks", "landmarks", "frames", "times", "angles")
                 arrays = [held[name] for name in names]
                 coverage = float(held["coverage"])
         except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:

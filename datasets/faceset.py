@@ -197,6 +197,7 @@ def load_arrays(
         landmarks=np.empty((count, 478, 2), np.float32),
         frames=np.empty(count, np.int64),
         times=np.empty(count, np.float64),
+        angles=np.empty((count, 3), np.float32),
         coverage=coverage_value(coverage),
     )
     at = 0
@@ -210,6 +211,7 @@ def load_arrays(
         arrays.images[at] = warp_crop(faces.crop(row), change, size)
         arrays.masks[at] = np.round(hull_mask(points, (size, size)) * 255)
         arrays.landmarks[at], arrays.frames[at], arrays.times[at] = points, row.frame, row.time
+        arrays.angles[at] = row.yaw, row.pitch, row.roll
         at += 1
         progress("loading faces", at, count)
     return arrays

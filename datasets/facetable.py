@@ -11,12 +11,12 @@ import numpy as np
 
 from datasets.errors import InputError
 
-VERSION = 1
+VERSION = 2
 BATCH = 64
 # Column: length of its fixed-size list of float32.
 VECTORS = {"box": 4, "five_points": 10, "landmarks": 478 * 3, "affine": 6}
-SCALARS = {"frame": "int64", "time": "float64", "track": "int32", "score": "float32", "file": "string"}
-FIGURES = ("sharpness", "yaw", "pitch", "roll")
+SCALARS = {"frame": "int64", "time": "float64", "track": "int32", "clip": "int32", "score": "float32", "file": "string"}
+FIGURES = ("sharpness", "yaw", "pitch", "roll", "eyes", "mouth")
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,10 @@ class FaceRow:
     """One face of a face set. Coordinates are pixels of the frame it was found in.
 
     Attributes:
-        frame: number of the frame, from 0.
-        time: seconds.
+        frame: number of the frame, from 0; over all clips, one after the other, where a face set is of several.
+        time: seconds, in its own clip.
         track: the same number for the same person's face over frames.
+        clip: which of the face set's clips or pictures, from 0.
         score: the finder's confidence in [0, 1].
         box: float32 (4,), xyxy.
         five_points: float32 (5, 2).
@@ -35,11 +36,13 @@ class FaceRow:
         file: name of the crop's file.
         sharpness: variance of the Laplacian of the crop's grey values (0 to 255) in the face's hull.
         yaw, pitch, roll: of the head, degrees (see ``datasets.faces.align.Pose``).
+        eyes, mouth: how far they are open (see ``datasets.faces.expression``); nan without a mesh.
     """
 
     frame: int
     time: float
     track: int
+    clip: int
     score: float
     box: np.ndarray
     five_points: np.ndarray
@@ -50,6 +53,8 @@ class FaceRow:
     yaw: float
     pitch: float
     roll: float
+    eyes: float
+    mouth: float
 
     @property
     def width(self) -> float:

@@ -32,7 +32,9 @@ from detect.training import TrainSettings
 from detect.training import train as train_on_pairs
 from evaluate.detectability import MASK_FLOOR, Detectability, detectability
 from synth.composite.compositor import CompositeSettings
-from synth.pipeline import ROLES, MergeReport, load_model, one_person, swapped_frames
+from synth.people import one_person
+from synth.pipeline import ROLES, MergeReport, load_model
+from synth.rendering import swapped_frames
 
 CROP_SIZE, CROP_COVERAGE = 128, "full"
 LEARNT, CALIBRATED = (0.0, 0.55), (0.58, 0.72)

@@ -7,7 +7,7 @@ contract test picks it up by itself.
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -48,12 +48,20 @@ class SwapMethod(Protocol):
     """One way of turning a destination face into the source's.
 
     Class attributes say what its crops are: ``name``, ``size`` (pixels) and ``coverage`` (crop side over the
-    landmark box, see ``datasets.faces.align``).
+    landmark box, see ``datasets.faces.align``); ``trains``: whether time makes it better, so that a budget means
+    something; ``composite``: settings of ``CompositeSettings`` that are this method's own defaults.
+
+    A method is made with ``(seed, device, options)``; ``options`` are its own settings by name, as text or as values,
+    and an unknown one raises InputError with those there are.
     """
 
     name: ClassVar[str]
     size: ClassVar[int]
     coverage: ClassVar[float]
+    trains: ClassVar[bool]
+    composite: ClassVar[Mapping[str, Any]]
+
+    def __init__(self, seed: int = 0, device: str = "auto", options: Mapping[str, Any] | None = None) -> None: ...
 
     def fit(
         self,
@@ -70,13 +78,16 @@ class SwapMethod(Protocol):
         """
         ...
 
-    def render(self, crops: np.ndarray, masks: np.ndarray, landmarks: np.ndarray) -> Iterator[Rendered]:
-        """Swap aligned destination crops.
+    def render(
+        self, crops: np.ndarray, masks: np.ndarray, landmarks: np.ndarray, times: np.ndarray
+    ) -> Iterator[Rendered]:
+        """Swap aligned destination crops, in the order of the clip.
 
         Args:
             crops: uint8 RGB (N, size, size, 3).
             masks: uint8 (N, size, size), the hull of the face in each crop, 0 to 255.
             landmarks: float32 (N, 478, 2), crop pixels.
+            times: float64 (N,), seconds of the frames in the clip.
         """
         ...
 

@@ -16,7 +16,8 @@ from datasets.provenance.verify import verify
 from datasets.provenance.writer import SyntheticWriter, marked
 from datasets.video import Frame, probe, read_frames, timestamps
 from synth.composite.compositor import CompositeSettings
-from synth.pipeline import load_model, merge, swapped_frames
+from synth.pipeline import load_model, merge
+from synth.rendering import swapped_frames
 
 
 @pytest.fixture(scope="module")

@@ -101,6 +101,7 @@ packed = FaceArrays(
     np.repeat(mesh[None], count, 0),
     np.arange(count),
     np.arange(count) / 25,
+    np.zeros((count, 3), np.float32),
     kind.coverage,
 )
 packed.save(folder / "faces.npz")

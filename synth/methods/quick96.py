@@ -9,7 +9,7 @@ network makes at 96 pixels gets the fine texture of the likeness at 192, so that
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -56,8 +56,17 @@ class Quick96:
     size: ClassVar[int] = 192
     network_size: ClassVar[int] = 96
     coverage: ClassVar[float] = 1.4
+    trains: ClassVar[bool] = True
+    composite: ClassVar[Mapping[str, Any]] = {}
 
-    def __init__(self, seed: int = 0, device: str = "auto", batch: int = 12, schedule: Schedule | None = None) -> None:
+    def __init__(
+        self,
+        seed: int = 0,
+        device: str = "auto",
+        options: Mapping[str, Any] | None = None,
+        batch: int = 12,
+        schedule: Schedule | None = None,
+    ) -> None:
         self.seed, self.batch, self.schedule = seed, batch, schedule or Schedule()
         self.device = pick_device(device)
         torch.manual_seed(seed)
@@ -253,7 +262,9 @@ class Quick96:
     # -- use -----------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
-    def render(self, crops: np.ndarray, masks: np.ndarray, landmarks: np.ndarray) -> Iterator[Rendered]:
+    def render(
+        self, crops: np.ndarray, masks: np.ndarray, landmarks: np.ndarray, times: np.ndarray
+    ) -> Iterator[Rendered]:
         """Swap aligned destination crops; see ``SwapMethod.render``."""
         x = np.stack([np.dstack([halved(crop), halved(mask)]) for crop, mask in zip(crops, masks, strict=True)])
         alike = [self._carried(*one) for one in zip(crops, masks, landmarks, strict=True)]
@@ -284,7 +295,7 @@ class Quick96:
         card, tensors = load_checkpoint(folder, "swap")
         if card.get("method") != cls.name or card.get("size") != cls.size:
             raise InputError(f"{folder} holds a {card.get('method')} model, and {cls.name} is needed.")
-        model = cls(int(card["seed"]), device, int(card["batch"]))
+        model = cls(int(card["seed"]), device, batch=int(card["batch"]))
         try:
             for who in PEOPLE:
                 image, points = (tensors.pop(f"texture.{who}.{part}").numpy() for part in ("image", "landmarks"))

@@ -46,7 +46,8 @@ def rows(
 def row(points: np.ndarray, i: int, track: int = 0) -> FaceRow:
     affine = align_affine(points, 128, "whole")
     box = bounds(points[:468])
-    return FaceRow(i, i / RATE, track, 1.0, box, five_of_mesh(points), points, affine, f"{i}.jpg", 0.0, 0.0, 0.0, 0.0)
+    five = five_of_mesh(points)
+    return FaceRow(i, i / RATE, track, 0, 1.0, box, five, points, affine, f"{i}.jpg", 0.0, 0.0, 0.0, 0.0, 0.3, 0.1)
 
 
 def landmarks(faces: list[FaceRow]) -> np.ndarray:

@@ -27,6 +27,7 @@ def row(i: int, mesh: bool = True) -> FaceRow:
         frame=i,
         time=i / 25,
         track=i % 2,
+        clip=0,
         score=0.5,
         box=rng.random(4, dtype=np.float32),
         five_points=rng.random((5, 2), dtype=np.float32),
@@ -37,6 +38,8 @@ def row(i: int, mesh: bool = True) -> FaceRow:
         yaw=-10.5,
         pitch=3.25,
         roll=0.0,
+        eyes=0.25,
+        mouth=0.125,
     )
 
 

@@ -42,7 +42,7 @@ def trained(kind: Any, people: tuple[FaceArrays, FaceArrays], tmp_path_factory: 
 
 
 def render(model: Any, faces: FaceArrays, count: int = 3) -> list[Rendered]:
-    return list(model.render(faces.images[:count], faces.masks[:count], faces.landmarks[:count]))
+    return list(model.render(*(part[:count] for part in (faces.images, faces.masks, faces.landmarks, faces.times))))
 
 
 def test_it_says_what_its_crops_are(kind: Any) -> None:

@@ -23,7 +23,9 @@ from datasets.video import Frame, open_container, probe, read_frames, timestamps
 from datasets.workspace import Workspace
 from synth.composite.compositor import CompositeSettings
 from synth.method import Budget
-from synth.pipeline import LEFT, load_model, merge, one_person, swapped_frames, train, training_faces
+from synth.people import one_person
+from synth.pipeline import load_model, merge, train, training_faces
+from synth.rendering import LEFT, swapped_frames
 
 CPU = "cpu"
 

@@ -1,4 +1,4 @@
-"""Commands that make a swap: demo, swap, and the steps one by one."""
+"""Commands that make a swap or begin one: demo, swap, new, extract."""
 
 from __future__ import annotations
 
@@ -8,17 +8,27 @@ from typing import Annotated
 import typer
 
 from datasets.errors import InputError
-from ui.commands.options import ConsentOption, Device, Force, Minutes, Quiet, Steps, budget, check_model_options
+from ui.commands.options import (
+    SWAP_MINUTES,
+    ConsentOption,
+    Device,
+    Force,
+    Method,
+    Minutes,
+    Quiet,
+    Steps,
+    WorkspaceArgument,
+    budget,
+    check_model_options,
+)
 from ui.console import Console
 
-DEMO_MINUTES, SWAP_MINUTES = 2.0, 10.0
-Method = Annotated[str, typer.Option("--method", help="The swap method.")]
-WorkspaceArgument = Annotated[Path, typer.Argument(help="A workspace folder.", show_default=False)]
+DEMO_MINUTES = 2.0
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    for command in (demo, swap, new, extract, train, merge):
+    for command in (demo, swap, new, extract):
         app.command()(command)
 
 
@@ -145,69 +155,6 @@ def extract(
         for note in info.notes():
             console.say(note)
     print(f"{info.faces} faces in {info.frames_with_face} of {info.frames} frames: {folder}")
-
-
-def train(
-    workspace: WorkspaceArgument,
-    method: Method = "quick96",
-    steps: Steps = None,
-    minutes: Minutes | None = None,
-    device: Device = "auto",
-    force: Force = False,
-    quiet: Quiet = False,
-) -> None:
-    """Train a swap model, or go on with it; --steps and --minutes count what it has had already."""
-    from datasets.workspace import open_workspace
-    from synth.pipeline import train as train_model
-
-    opened = open_workspace(workspace)
-    with Console(quiet) as console:
-        card = train_model(opened, method, budget(steps, minutes, SWAP_MINUTES), device, force, console)
-    ssim = card["heldout"]
-    print(
-        f"{card['step']} steps in {card['seconds']:.0f} s on {card['device']}; held-out SSIM "
-        f"{ssim['source']['ssim']:.3f} (source), {ssim['destination']['ssim']:.3f} (destination): "
-        f"{opened.model(method)}"
-    )
-
-
-def merge(
-    workspace: WorkspaceArgument,
-    method: Method = "quick96",
-    mode: Annotated[str, typer.Option("--mode", help="overlay or raw.")] = "overlay",
-    colour: Annotated[str, typer.Option("--colour", help="reinhard or none.")] = "reinhard",
-    erode: Annotated[
-        float | None, typer.Option("--erode", help="Draw the mask in, part of the crop's side; 0.03 by default.")
-    ] = None,
-    blur: Annotated[
-        float | None, typer.Option("--blur", help="Soft edge of the mask, part of the crop's side; 0.09 by default.")
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="The result; the workspace's result/result.mp4 by default.")
-    ] = None,
-    device: Device = "auto",
-    force: Force = False,
-    quiet: Quiet = False,
-) -> None:
-    """Put the swapped face into every frame of the destination."""
-    from datasets.atomic import refuse_overwrite
-    from datasets.workspace import open_workspace
-    from synth.composite.compositor import CompositeSettings
-    from synth.pipeline import merge as merge_frames
-    from ui.services.loop import merged
-
-    opened = open_workspace(workspace)
-    given = {"erode": erode, "blur": blur}
-    settings = CompositeSettings(mode, colour, **{name: value for name, value in given.items() if value is not None})
-    target = output or opened.result / "result.mp4"
-    refuse_overwrite(target, force)
-    with Console(quiet) as console:
-        if output is None:
-            merged(opened, method, settings, device, console)
-        else:
-            for note in merge_frames(opened, method, settings, output, device, force, console).notes:
-                console.say(note)
-    print(f"The result is {target}")
 
 
 def _consent(value: str, source: Path, destination: Path) -> tuple:  # type: ignore[type-arg]

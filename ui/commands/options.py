@@ -11,6 +11,8 @@ import typer
 
 from datasets.errors import InputError
 
+SWAP_MINUTES = 10.0
+
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors and results.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
@@ -25,6 +27,8 @@ ConsentOption = Annotated[
         "or a TOML FILE with the full records.",
     ),
 ]
+Method = Annotated[str, typer.Option("--method", help="The swap method.")]
+WorkspaceArgument = Annotated[Path, typer.Argument(help="A workspace folder.", show_default=False)]
 Steps = Annotated[int | None, typer.Option("--steps", min=1, help="Train until this many steps are done.")]
 Minutes = Annotated[float | None, typer.Option("--minutes", min=0.01, help="Train for this long.")]
 
