@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-SCRIPTS = ("startup", "demo", "extraction", "reconstruction", "merging", "detection")
+SCRIPTS = ("startup", "demo", "extraction", "reconstruction", "smoothing", "merging", "detection")
 
 
 def main() -> None:

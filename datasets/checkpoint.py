@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from datasets.atomic import replacing, write_json
 from datasets.errors import InputError
+from datasets.trainingstate import STATE, advice, backups, read_state
 
 if TYPE_CHECKING:
     import torch
@@ -41,10 +42,22 @@ def read_card(folder: Path) -> dict[str, Any]:
     try:
         card = json.loads(file.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{file} is not a readable card: {error}.") from error
+        raise InputError(f"{file} is not a readable card: {error}.{_remedy(folder)}") from error
     if not isinstance(card, dict):
-        raise InputError(f"{file} is not a card: it holds no table of values.")
+        raise InputError(f"{file} is not a card: it holds no table of values.{_remedy(folder)}")
     return card
+
+
+def _remedy(folder: Path) -> str:
+    """How to get the weights of a swap model again from the state of its training, if that is there."""
+    file = Path(folder) / STATE
+    if not file.is_file() and not backups(folder):
+        return ""
+    try:
+        step = int(read_state(file)[0]["step"])
+    except InputError:
+        return f" {advice(file)}"
+    return f" The state of its training (step {step}) is whole: counterface train WORKSPACE writes the model anew."
 
 
 def load_checkpoint(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
@@ -65,16 +78,16 @@ def load_checkpoint(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, 
         raise InputError(f"{folder} holds a {card.get('kind', 'unknown')} model, and a {kind} model is needed.")
     file = folder / WEIGHTS
     if not file.is_file():
-        raise InputError(f"{folder} has a card but no {WEIGHTS}.")
+        raise InputError(f"{folder} has a card but no {WEIGHTS}.{_remedy(folder)}")
     blob = file.read_bytes()
     try:
         with safe_open(str(file), framework="pt") as opened:
             inside = json.loads((opened.metadata() or {}).get("card", "{}"))
         tensors = load(blob)
     except (SafetensorError, json.JSONDecodeError) as error:
-        raise InputError(f"{file} is damaged: {error}.") from error
+        raise InputError(f"{file} is damaged: {error}.{_remedy(folder)}") from error
     if hashlib.sha256(blob).hexdigest() != card.pop("weights_sha256", None):
         if inside == card or inside.get("kind") != kind:
-            raise InputError(f"{file} is not the file that its card describes: the checksum differs.")
+            raise InputError(f"{file} is not the file that its card describes: the checksum differs.{_remedy(folder)}")
         card = inside
     return card, tensors

@@ -1,162 +1,122 @@
-"""From a clip to a face set: find the faces of every frame, follow them, cut them out, write them down.
+"""From footage to a face set: find the faces of every frame, follow them, cut them out, write them down.
 
 The work is done in parts of ``PART_FRAMES`` frames in a hidden folder beside the wanted one, which is renamed when all
-is there. Every part starts the finder afresh, so that a run that was broken off goes on after its last whole part and
-ends with the same face set as one that was not.
+is there. Every part, and every clip, starts the finder afresh, so that a run that was broken off goes on after its last
+whole part and ends with the same face set as one that was not.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter, deque
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from datasets.ahead import ahead
 from datasets.atomic import disk_error, refuse_overwrite, remove, write_json
+from datasets.cropsize import AUTO, check_size, fitting_size
 from datasets.errors import CounterfaceError, InputError, Interrupted
-from datasets.faces.align import align_affine, coverage_value, head_pose, transform_points, warp_crop
-from datasets.faces.expression import eye_opening, mouth_opening
+from datasets.faces import again
+from datasets.faces.align import coverage_value
+from datasets.faces.cut import cut_face
 from datasets.faces.finder import Face, FaceFinder, make_finder
-from datasets.faces.mask import five_point_mask, hull_mask
 from datasets.faces.track import Tracker
-from datasets.faceset import FaceSetInfo, TrackInfo
+from datasets.faceset import FaceSetInfo
 from datasets.facetable import FaceRow, join_tables, write_rows
+from datasets.footage import footage_hash, is_picture, looks
 from datasets.progress import Progress, silent
-from datasets.video import Frame, probe, read_frames
+from datasets.tally import Tally
+from datasets.video import Frame, probe
 
 PART_FRAMES = 250
-SMALL_FACE = 40.0
-JPEG_QUALITY = 95
 PENDING_CROPS = 6
 TRACK_GAP = 25
-SETTINGS = "settings.json"
-VERSION = 1
-
-
-@dataclass
-class _Counts:
-    """What is known of the clip so far; it is saved with every part."""
-
-    frames: int = 0
-    with_face: int = 0
-    several: int = 0
-    faces: int = 0
-    small: int = 0
-    without_mesh: int = 0
-    # Track: first and last frame, and how many faces of each whole width.
-    spans: dict[int, list[int]] = field(default_factory=dict)
-    widths: dict[int, Counter[int]] = field(default_factory=dict)
-
-    def add(self, frame: int, faces: list[Face], ids: list[int]) -> None:
-        self.frames += 1
-        self.with_face += bool(faces)
-        self.several += len(faces) > 1
-        self.faces += len(faces)
-        for face, track in zip(faces, ids, strict=True):
-            width = float(face.box[2] - face.box[0])
-            self.small += width < SMALL_FACE
-            self.without_mesh += face.landmarks is None
-            self.spans.setdefault(track, [frame, frame])[1] = frame
-            self.widths.setdefault(track, Counter())[round(width)] += 1
-
-    def tracks(self) -> list[TrackInfo]:
-        return [
-            TrackInfo(
-                id=track,
-                faces=self.widths[track].total(),
-                first=first,
-                last=last,
-                median_width=float(np.median(list(self.widths[track].elements()))),
-            )
-            for track, (first, last) in sorted(self.spans.items())
-        ]
-
-    def to_json(self) -> dict[str, Any]:
-        plain = {name: getattr(self, name) for name in _COUNTED}
-        spans = [[track, *span] for track, span in self.spans.items()]
-        widths = [[track, sorted(counter.items())] for track, counter in self.widths.items()]
-        return plain | {"spans": spans, "widths": widths}
-
-    @classmethod
-    def from_json(cls, held: dict[str, Any]) -> _Counts:
-        spans = {track: [first, last] for track, first, last in held["spans"]}
-        widths = {track: Counter({width: count for width, count in items}) for track, items in held["widths"]}
-        plain: dict[str, Any] = {name: held[name] for name in _COUNTED}
-        return cls(**plain, spans=spans, widths=widths)
-
-
-_COUNTED = ("frames", "with_face", "several", "faces", "small", "without_mesh")
+SETTINGS, CHOSEN = "settings.json", "size.json"
+VERSION = 2
 
 
 def extract(
-    clip: Path,
+    footage: Path | Sequence[Path],
     folder: Path,
     finder: str = "mediapipe",
     every: int = 1,
-    size: int = 256,
+    size: int | str = AUTO,
     coverage: str | float = "whole",
     force: bool = False,
     progress: Progress = silent,
+    names: Sequence[str] | None = None,
 ) -> FaceSetInfo:
-    """Make the face set of a clip.
+    """Make the face set of a clip, or one face set of several clips and pictures.
+
+    With the mediapipe finder, RetinaFace looks again at the frames in which a face was lost, when its weights are on
+    this machine (see :func:`advice`). A picture that can't be read is left out and named in the notes.
 
     Args:
-        clip: the video; it is not touched.
+        footage: the video, or videos and pictures; they are not touched.
         folder: where the face set goes; it appears when it is whole.
         finder: a backend of ``datasets.faces.finder``.
-        every: look at each how manieth frame.
-        size: side of the crops, pixels.
+        every: look at each how manieth frame of a clip.
+        size: side of the crops, pixels, or ``auto``: 256, 384 or 512, so that they are no coarser than the footage.
         coverage: of the crops, a name of ``datasets.faces.align.COVERAGES`` or a number.
         force: replace a folder that is there.
+        names: how the clips and pictures are called; by default as their files are.
 
     Raises:
-        InputError: the clip can't be read, holds no face, the folder is there already, or a bad argument.
+        InputError: a clip can't be read, there is no face, the folder is there already, or a bad argument.
         Interrupted: stopped by Ctrl-C; the same call goes on from the last whole part.
     """
-    clip, folder = Path(clip), Path(folder)
-    if every < 1 or not 16 <= size <= 2048:
-        raise InputError(f"Every {every} frames at {size} pixels cannot be extracted: at least 1, and 16 to 2048.")
+    files = (Path(footage),) if isinstance(footage, str | Path) else tuple(map(Path, footage))
+    folder = Path(folder)
+    names = [file.name for file in files] if names is None else list(names)
+    said_of = str(files[0]) if len(files) == 1 else f"{names[0]} and {len(files) - 1} more"
+    if every < 1:
+        raise InputError(f"Every {every} frames cannot be extracted: it is 1 or more.")
+    check_size(size)
     coverage_value(coverage)
     if not (folder.is_dir() and not any(folder.iterdir())):
         refuse_overwrite(folder, force)
-    about = probe(clip)
+    total = sum(1 if is_picture(file) else -(-probe(file).frames // every) for file in files)
     partial = folder.with_name(f".{folder.name}.partial")
-    settings = _settings(clip, finder, every, size, coverage)
+    second = again.second_finder() if finder == "mediapipe" else None
+    settings = _settings(files, finder, every, size, coverage) | {"second": second is not None}
     try:
-        done, counts, tracker = _prepare(partial, settings)
-        with closing(make_finder(finder)) as found:
-            work = _Work(partial, found, tracker, counts, size, coverage)
-            _run(work, clip, done, every, -(-about.frames // every), progress)
-        if not counts.faces:
-            raise InputError(f"No face was found in the {counts.frames} frames of {clip} that were looked at.")
+        done, tally, tracker = _prepare(partial, settings)
+        first = make_finder(finder)
+        with closing(again.SecondLook(first, second) if finder == "mediapipe" else first) as looking:
+            side = _side(partial, settings, files, first)
+            work = _Work(partial, looking, tracker, tally, side, coverage, names)
+            _run(work, files, done, every, total, progress)
+        if not tally.faces:
+            raise InputError(_no_face(tally, said_of))
+        sizes = next(clip for clip in tally.clips if clip["frames"])
         info = FaceSetInfo(
-            clip=clip.name,
+            clip=names[0] if len(files) == 1 else said_of,
             clip_sha256=settings["clip_sha256"],
-            width=about.width,
-            height=about.height,
-            size=size,
+            width=sizes["width"],
+            height=sizes["height"],
+            size=side,
             coverage=coverage,
             finder=finder,
             every=every,
-            frames=counts.frames,
-            frames_with_face=counts.with_face,
-            frames_with_several=counts.several,
-            faces=counts.faces,
-            small_faces=counts.small,
-            faces_without_mesh=counts.without_mesh,
-            tracks=counts.tracks(),
+            frames=tally.frames,
+            frames_with_face=tally.with_face,
+            frames_with_several=tally.several,
+            faces=tally.faces,
+            small_faces=tally.small,
+            faces_without_mesh=tally.without_mesh,
+            tracks=tally.tracks(),
+            clips=tally.clips,
+            lost=tally.lost,
+            remarks=tally.remarks(),
         )
         _finish(partial, folder, info)
     except KeyboardInterrupt as stop:
-        raise Interrupted(f"Stopped while extracting {clip}; the same command goes on from there.") from stop
+        raise Interrupted(f"Stopped while extracting {said_of}; the same command goes on from there.") from stop
     except Interrupted:
         raise
     except CounterfaceError:
@@ -170,12 +130,28 @@ def extract(
     return info
 
 
-def _settings(clip: Path, finder: str, every: int, size: int, coverage: str | float) -> dict[str, Any]:
+def advice(info: FaceSetInfo) -> list[str]:
+    """What would make this face set better on this machine, a sentence each."""
+    if info.finder != "mediapipe" or not info.lost or again.second_finder() is not None:
+        return []
+    return [
+        f"In {info.lost} of {info.frames} frames a face was lost or none was found; RetinaFace looks again at such "
+        "frames when its weights are here: counterface weights fetch retinaface"
+    ]
+
+
+def _no_face(tally: Tally, said_of: str) -> str:
+    if not tally.frames:
+        return f"None of the pictures of {said_of} can be read."
+    return f"No face was found in the {tally.frames} frames of {said_of} that were looked at."
+
+
+def _settings(files: Sequence[Path], finder: str, every: int, size: int | str, coverage: str | float) -> dict[str, Any]:
     from datasets.workspace import sha256
 
     return {
         "version": VERSION,
-        "clip_sha256": sha256(clip),
+        "clip_sha256": footage_hash([sha256(file) for file in files]),
         "finder": finder,
         "every": every,
         "size": size,
@@ -187,7 +163,7 @@ def _part(partial: Path, number: int, suffix: str) -> Path:
     return partial / f"part-{number:05d}{suffix}"
 
 
-def _prepare(partial: Path, settings: dict[str, Any]) -> tuple[int, _Counts, Tracker]:
+def _prepare(partial: Path, settings: dict[str, Any]) -> tuple[int, Tally, Tracker]:
     """How many whole parts are there from a run with the same settings, and where that run stood after them."""
     try:
         same = json.loads((partial / SETTINGS).read_text(encoding="utf-8")) == settings
@@ -200,13 +176,24 @@ def _prepare(partial: Path, settings: dict[str, Any]) -> tuple[int, _Counts, Tra
     done = 0
     while _part(partial, done, ".json").is_file():
         done += 1
+    tally, tracker = Tally(), Tracker(TRACK_GAP * settings["every"])
+    if done:
+        held = json.loads(_part(partial, done - 1, ".json").read_text(encoding="utf-8"))
+        tally, tracker = Tally.from_json(held["tally"]), Tracker.restored(held["tracker"])
     for stale in partial.glob("*.jpg"):
-        if int(stale.name.split("_")[0]) >= done * PART_FRAMES * settings["every"]:
+        if int(stale.name.split("_")[0]) >= tally.place.offset + tally.place.start:
             stale.unlink()
-    if not done:
-        return 0, _Counts(), Tracker(TRACK_GAP * settings["every"])
-    held = json.loads(_part(partial, done - 1, ".json").read_text(encoding="utf-8"))
-    return done, _Counts.from_json(held["counts"]), Tracker.restored(held["tracker"])
+    return done, tally, tracker
+
+
+def _side(partial: Path, settings: dict[str, Any], files: Sequence[Path], finder: FaceFinder) -> int:
+    """The side of the crops; what ``auto`` came to is kept for a run that goes on."""
+    if settings["size"] != AUTO:
+        return int(settings["size"])
+    kept = partial / CHOSEN
+    if not kept.is_file():
+        write_json(kept, fitting_size(files, finder, settings["coverage"]))
+    return int(json.loads(kept.read_text(encoding="utf-8")))
 
 
 @dataclass
@@ -214,86 +201,61 @@ class _Work:
     partial: Path
     finder: FaceFinder
     tracker: Tracker
-    counts: _Counts
+    tally: Tally
     size: int
     coverage: str | float
+    names: Sequence[str]
 
-    def faces(self, frame: Frame) -> Iterator[tuple[Frame, Face, int]]:
+    def faces(self, frame: Frame) -> Iterator[tuple[Frame, Face, int, int]]:
         faces = self.finder.find(frame.image)
+        if getattr(self.finder, "cut", False):
+            self.tracker.end()  # who stands at the same place in the next scene may be somebody else
         ids = self.tracker.update(frame.index, faces)
-        self.counts.add(frame.index, faces, ids)
+        self.tally.add(frame.index, faces, ids)
+        if isinstance(self.finder, again.SecondLook):
+            self.tally.lost += self.finder.lost
+            self.tally.again += self.finder.looked
+            self.tally.found += self.finder.found
         for face, track in zip(faces, ids, strict=True):
-            yield frame, face, track
+            yield frame, face, track, len(self.tally.clips) - 1
 
-    def cut(self, frame: Frame, face: Face, track: int) -> FaceRow:
+    def cut(self, frame: Frame, face: Face, track: int, clip: int) -> FaceRow:
         """Cut one face out and write its crop."""
-        import cv2
-
-        pose = head_pose(face.five_points if face.landmarks is None else face.landmarks)
-        affine = align_affine(pose, self.size, self.coverage)
-        crop = warp_crop(frame.image, affine, self.size)
-        yaw, pitch, roll = pose.angles
-        row = FaceRow(
-            frame=frame.index,
-            time=frame.time,
-            track=track,
-            clip=0,
-            score=face.score,
-            box=face.box,
-            five_points=face.five_points,
-            landmarks=face.landmarks,
-            affine=affine,
-            file=f"{frame.index:06d}_{track}.jpg",
-            sharpness=_sharpness(crop, face, affine),
-            yaw=yaw,
-            pitch=pitch,
-            roll=roll,
-            eyes=float("nan") if face.landmarks is None else eye_opening(face.landmarks),
-            mouth=float("nan") if face.landmarks is None else mouth_opening(face.landmarks),
-        )
-        quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-        blob = cv2.imencode(".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), quality)[1]
-        (self.partial / row.file).write_bytes(blob.tobytes())
+        row, crop = cut_face(frame, face, track, clip, self.size, self.coverage)
+        (self.partial / row.file).write_bytes(crop)
         return row
 
 
-def _sharpness(crop: np.ndarray, face: Face, affine: np.ndarray) -> float:
-    """Variance of the Laplacian inside the face's hull."""
-    import cv2
-
-    if face.landmarks is None:
-        inside = five_point_mask(transform_points(face.five_points, affine), crop.shape[:2])
-    else:
-        inside = hull_mask(transform_points(face.landmarks, affine), crop.shape[:2])
-    edges = cv2.Laplacian(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), cv2.CV_32F)[inside > 0.5]
-    return float(edges.var()) if edges.size else 0.0
-
-
-def _run(work: _Work, clip: Path, done: int, every: int, total: int, progress: Progress) -> None:
+def _run(work: _Work, files: Sequence[Path], done: int, every: int, total: int, progress: Progress) -> None:
     """Make the parts that are missing."""
-    number = done
+    number, tally = done, work.tally
     step = "extracting faces"
-    progress(step, work.counts.frames, max(total, work.counts.frames))
-    frames = ahead(read_frames(clip, every, start=done * PART_FRAMES * every))
+    progress(step, tally.frames, max(total, tally.frames))
+    frames = ahead(looks(files, every, tally.place))
     with closing(frames), ThreadPoolExecutor(1) as pool:  # type: ignore[type-var]
         while True:
             work.finder.reset()
             rows: list[FaceRow] = []
             pending: deque[Future[FaceRow]] = deque()
-            before = work.counts.frames
-            for frame in islice(frames, PART_FRAMES):
-                for found in work.faces(frame):
-                    pending.append(pool.submit(work.cut, *found))
+            looked = 0
+            for look in islice(frames, PART_FRAMES):
+                looked += 1
+                if tally.begin(look, work.names[look.place.clip]):
+                    work.finder.reset()
+                    work.tracker.end()
+                if look.frame is not None:
+                    for found in work.faces(look.frame):
+                        pending.append(pool.submit(work.cut, *found))
                 while len(pending) > PENDING_CROPS:
                     rows.append(pending.popleft().result())
-                seen = work.counts.frames
-                progress(step, seen, max(total, seen), f"{work.counts.faces} faces")
+                progress(step, tally.frames, max(total, tally.frames), f"{tally.faces} faces")
             rows += [future.result() for future in pending]
-            if work.counts.frames == before:
+            if not looked:
                 break
             write_rows(_part(work.partial, number, ".parquet"), rows)
-            state = {"counts": work.counts.to_json(), "tracker": work.tracker.state()}
-            write_json(_part(work.partial, number, ".json"), state)
+            write_json(
+                _part(work.partial, number, ".json"), {"tally": tally.to_json(), "tracker": work.tracker.state()}
+            )
             number += 1
 
 
@@ -302,8 +264,8 @@ def _finish(partial: Path, folder: Path, info: FaceSetInfo) -> None:
     parts = sorted(partial.glob("part-*.parquet"))
     join_tables(parts, partial / "faces.parquet")
     info.save(partial)
-    for leftover in [*partial.glob("part-*"), partial / SETTINGS]:
-        leftover.unlink()
+    for leftover in [*partial.glob("part-*"), partial / SETTINGS, partial / CHOSEN]:
+        leftover.unlink(missing_ok=True)
     old = folder.with_name(f".{folder.name}.old")
     remove(old)
     if folder.exists():

@@ -33,3 +33,10 @@ def counted(items: Iterable[T], step: str, total: float | None, progress: Progre
         yield item
         progress(step, done, total)
     progress(step, done, done)
+
+
+def tell(progress: Progress, sentence: str) -> None:
+    """Give a listener a whole sentence, if it can say one (a method ``say``, as the console has)."""
+    say = getattr(progress, "say", None)
+    if say is not None:
+        say(sentence)

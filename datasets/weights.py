@@ -67,6 +67,16 @@ TABLE: Mapping[str, Weights] = {
             licence="MIT",
             use="the retinaface face finder, for small, turned and half-hidden faces",
         ),
+        Weights(
+            name="mobilefacenet",
+            address="https://github.com/foamliu/MobileFaceNet/raw/22d3e78287c70e23cf2f5b6a6a92594008831a7f/"
+            "weights/MobileFaceNet.onnx",
+            file="MobileFaceNet.onnx",
+            sha256="b7120c095d60094f28a4a54ba6a8bf51b297a6273fb40ef6350dfec1f63d9507",
+            megabytes=4,
+            licence="Apache-2.0",
+            use="telling people apart by their faces",
+        ),
     )
 }
 

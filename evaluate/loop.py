@@ -31,8 +31,9 @@ from detect.recipes.paired import PairSample
 from detect.training import TrainSettings
 from detect.training import train as train_on_pairs
 from evaluate.detectability import MASK_FLOOR, Detectability, detectability
-from synth.composite.compositor import CompositeSettings
-from synth.people import one_person
+from synth.composite.compositor import for_method
+from synth.composite.session import Settings, from_table
+from synth.people import person_of
 from synth.pipeline import ROLES, MergeReport, load_model
 from synth.rendering import swapped_frames
 
@@ -81,7 +82,7 @@ def part_by_time(times: np.ndarray) -> Parts:
 def pairs_of(
     workspace: Workspace,
     model_name: str,
-    settings: CompositeSettings,
+    settings: Settings,
     frames: Sequence[int],
     device: str = "auto",
     step: str = "making pairs",
@@ -93,7 +94,7 @@ def pairs_of(
     """
     clip, faces = workspace.clip("destination"), FaceSet(workspace.faces("destination"))
     model = load_model(workspace, model_name, device)
-    track, _ = one_person(faces)
+    track, _ = person_of(workspace, "destination", faces)
     info, pairs = faces.info, list[PairSample]()
     for done, swapped in enumerate(swapped_frames(clip, faces, model, settings, track, list(frames)), 1):
         progress(step, done, len(frames))
@@ -113,7 +114,7 @@ def train_detector(
     model_name: str,
     minutes: float | None = 1.0,
     steps: int | None = None,
-    settings: CompositeSettings | None = None,
+    settings: Settings | None = None,
     folder: Path | None = None,
     device: str = "auto",
     force: bool = False,
@@ -127,7 +128,7 @@ def train_detector(
     """
     workspace.require_consent()
     refuse_overwrite((folder or workspace.detector) / CARD, force)
-    composite = settings or merged_with(workspace)
+    composite = settings or merged_with(workspace, model_name)
     times = timestamps(workspace.clip("destination"))
     parts = part_by_time(times)
     learnt, held_out = (
@@ -170,19 +171,21 @@ def train_detector(
     )
 
 
-def merged_with(workspace: Workspace) -> CompositeSettings:
-    """The settings that the workspace's result was merged with; the defaults before there is one."""
+def merged_with(workspace: Workspace, model_name: str) -> Settings:
+    """The settings that the workspace's result was merged with; the method's own before there is one."""
     try:
         table = json.loads((workspace.result / "result.json").read_text(encoding="utf-8"))["merge"]
-        return CompositeSettings(**table)
+        return from_table(table)
     except (OSError, ValueError, KeyError, TypeError):
-        return CompositeSettings()
+        return for_method(model_name)
 
 
-def judged_model(workspace: Workspace, model_name: str, settings: CompositeSettings) -> dict[str, Any]:
+def judged_model(workspace: Workspace, model_name: str, settings: Settings) -> dict[str, Any]:
     """What a detector of this workspace learned to see: which weights, composited how."""
     card = read_card(workspace.model(model_name))
-    return {"name": model_name, "weights_sha256": card.get("weights_sha256"), "merge": settings.to_table()}
+    judged = {"name": model_name, "weights_sha256": card.get("weights_sha256"), "merge": settings.to_table()}
+    person = workspace.settings.get("people", {}).get("destination")
+    return judged | ({"person": person} if person else {})
 
 
 def score_result(workspace: Workspace, device: str = "auto", progress: Progress = silent) -> Detectability:
@@ -225,7 +228,7 @@ def score_result(workspace: Workspace, device: str = "auto", progress: Progress 
     return later
 
 
-def write_result(workspace: Workspace, model_name: str, settings: CompositeSettings, report: MergeReport) -> Path:
+def write_result(workspace: Workspace, model_name: str, settings: Settings, report: MergeReport) -> Path:
     """Write ``result.json``: how the result was made, from what, and what it carries."""
     card = read_card(workspace.model(model_name))
     people: dict[str, dict[str, Any]] = {}
@@ -239,6 +242,7 @@ def write_result(workspace: Workspace, model_name: str, settings: CompositeSetti
             "frames_with_face": info.frames_with_face,
             "tracks": len(info.tracks),
             "removed": FaceSet(workspace.faces(role)).removed(),
+            "person": workspace.settings.get("people", {}).get(role),
             "notes": info.notes(),
         }
     marks = report.marks

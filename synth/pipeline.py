@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from datasets.ahead import ahead
 from datasets.atomic import refuse_overwrite, refuse_same, remove, replacing
 from datasets.errors import InputError, Interrupted
 from datasets.facearrays import FaceArrays
 from datasets.faceset import FaceSet, load_arrays
 from datasets.interrupt import StopRequested
-from datasets.progress import Progress, silent
+from datasets.progress import Progress, silent, tell
 from datasets.provenance.writer import Ingredient, Making, Marks, SyntheticWriter, write_picture
-from datasets.video import Frame, probe
+from datasets.trainingstate import restore as restore_backup
+from datasets.video import Frame, is_picture, probe
 from datasets.workspace import Role, Workspace
-from synth.composite.compositor import CompositeSettings
+from synth.composite.compositor import for_method
+from synth.composite.session import Settings
 from synth.method import Budget, SwapMethod, method_class
-from synth.people import one_person
+from synth.people import person_of
 from synth.rendering import LEFT, swapped_frames
 
 MOST_FACES = 3000
+COMPOSED_AHEAD = 6
+MOST_PICTURES = 4
 ROLES: tuple[Role, Role] = ("source", "destination")
 
 
@@ -56,7 +61,7 @@ def training_faces(workspace: Workspace, role: Role, method: Any, progress: Prog
     if not folder.is_dir():
         raise InputError(f"The {role} has no face set yet; run: counterface extract {workspace.root}")
     faces = FaceSet(folder)
-    track, _ = one_person(faces)
+    track, _ = person_of(workspace, role, faces)
     arrays = load_arrays(faces, method.size, method.coverage, track, MOST_FACES, progress)
     if not len(arrays):
         raise InputError(f"The face set in {folder} holds no face with a mesh, which swapping needs.")
@@ -70,21 +75,39 @@ def train(
     device: str = "auto",
     force: bool = False,
     progress: Progress = silent,
+    options: Mapping[str, Any] | None = None,
+    restore: str | None = None,
 ) -> dict[str, Any]:
     """Train a swap model in a workspace, or go on with the one that is there; returns its card.
 
+    Args:
+        options: the method's own settings by name, as text or as values.
+        restore: the step of a backup to go on from, or ``last`` for the newest good one.
+
     Raises:
         Refused: a consent record is missing.
-        InputError: no face sets, an unknown method, or a model begun on other data.
+        InputError: no face sets, an unknown method or option, a model begun with other options, a damaged state, no
+            such backup, too little memory.
         Interrupted: Ctrl-C; the same call goes on.
     """
+    from synth.hardware import enough_memory, own_device, rank
+
     workspace.require_consent()
+    if force and restore is not None:
+        raise InputError("--force trains anew and --restore goes on from a backup; give one of them.")
     kind = method_class(method)
     folder = workspace.model(method)
-    source, destination = (training_faces(workspace, role, kind, progress) for role in ROLES)
-    if force:
-        remove(folder)
-    model: SwapMethod = kind(seed=workspace.seed, device=device)
+    own_device()
+    with enough_memory("Nothing was trained yet."):
+        model: SwapMethod = kind(seed=workspace.seed, device=device, options=options)
+        source, destination = (training_faces(workspace, role, model, progress) for role in ROLES)
+    # Of several processes that train together, the first alone may change what is on disk.
+    if rank() == 0:
+        if force:
+            remove(folder)
+        if restore is not None:
+            step = restore_backup(folder, restore)
+            tell(progress, f"Going on from the backup of step {step}.")
     return model.fit(source, destination, folder, budget, progress, _preview(workspace, method))
 
 
@@ -101,16 +124,26 @@ def _preview(workspace: Workspace, method: str) -> Callable[[int, np.ndarray], N
 
 
 def describe(workspace: Workspace, method: str, settings: dict[str, Any], kind: Any, title: str) -> Making:
-    """What the manifest of an output of this workspace says."""
-    clips = {role: workspace.clip(role) for role in ROLES}
-    names = {role: workspace.settings.get("clips", {}).get(role, {}).get("name", clips[role].name) for role in ROLES}
+    """What the manifest of an output of this workspace says.
+
+    All clips of the source are named as ingredients; of many pictures, ``MOST_PICTURES``, whose titles say of how many,
+    and the hash of them all goes into the settings.
+    """
+    sources = list(zip(workspace.clips("source"), workspace.names("source"), strict=True))
+    pictures = sum(is_picture(file) for file, _ in sources)
+    if pictures > MOST_PICTURES:
+        named = [(file, name) for file, name in sources if is_picture(file)][:MOST_PICTURES]
+        sources = [(file, name) for file, name in sources if not is_picture(file)]
+        sources += [(file, f"{name} (one of {pictures} pictures)") for file, name in named]
+        whole = workspace.settings["clips"]["source"]["sha256"]
+        settings = settings | {"source_pictures": pictures, "source_sha256": whole}
     return Making(
         title=title,
         method=method,
         consent=workspace.require_consent(),
         ingredients=(
-            Ingredient(clips["destination"], names["destination"], "parentOf"),
-            Ingredient(clips["source"], names["source"], "componentOf"),
+            Ingredient(workspace.clip("destination"), workspace.names("destination")[0], "parentOf"),
+            *(Ingredient(file, name, "componentOf") for file, name in sources),
         ),
         settings=settings,
         kind=kind,
@@ -128,7 +161,7 @@ def load_model(workspace: Workspace, name: str, device: str = "auto") -> SwapMet
 def merge(
     workspace: Workspace,
     name: str,
-    settings: CompositeSettings,
+    settings: Settings | None = None,
     output: Path | None = None,
     device: str = "auto",
     force: bool = False,
@@ -140,6 +173,7 @@ def merge(
     The two appear together when both are whole; Ctrl-C leaves neither.
 
     Args:
+        settings: how faces are put back, for all frames or a session; by default the method's own.
         output: the result's file; by default ``result/result.mp4`` of the workspace. The mask is written beside it as
             ``<name>_mask.mkv`` (FFV1, grey, 0 to 255).
         ready: called when every frame is there, just before an older result is replaced.
@@ -153,12 +187,14 @@ def merge(
     for file in (output, mask_file):
         refuse_overwrite(file, force)
         for role in ROLES:
-            refuse_same(file, workspace.clip(role))
+            for own in workspace.clips(role):
+                refuse_same(file, own)
     model = load_model(workspace, name, device)
+    settings = settings or for_method(model)
     faces = FaceSet(workspace.faces("destination"))
     clip = workspace.clip("destination")
     info = probe(clip)
-    track, notes = one_person(faces)
+    track, notes = person_of(workspace, "destination", faces)
     report = MergeReport(notes=notes)
     making = describe(workspace, name, settings.to_table(), "swap", output.name)
     from datasets.encode import encoder_like
@@ -169,7 +205,8 @@ def merge(
         SyntheticWriter(output, info, making, force=force) as writer,
         encoder_like(temporary, info, sound=False, codec="ffv1", grey=True, name=mask_file) as masks,
     ):
-        for swapped in swapped_frames(clip, faces, model, settings, track):
+        # Composing runs ahead in a thread of its own while this one encodes.
+        for swapped in ahead(swapped_frames(clip, faces, model, settings, track), COMPOSED_AHEAD):
             if stop.now:
                 raise Interrupted("Merging stopped and nothing was written; the same command starts the merge again.")
             frame = swapped.frame

@@ -1,6 +1,6 @@
 """A person's neutral texture, and that texture bent to another expression by the landmarks.
 
-The network of ``quick96`` starts from this picture and learns what is missing in it (the inside of the mouth, lids,
+A network with a likeness starts from this picture and learns what is missing in it (the inside of the mouth, lids,
 light, the far side of a turned head), instead of learning the whole face from grey: the idea of active appearance
 models (Cootes, Edwards and Taylor, 1998) as a starting point for an autoencoder.
 """
@@ -14,12 +14,17 @@ import numpy as np
 
 from datasets.facearrays import FaceArrays
 from datasets.faces.mask import hull_mask
+from synth.composite.colour import reinhard
+from synth.meshwarp import rasterise, with_irises_between_lids
 
 UPPER_LIP, LOWER_LIP, NOSE, LEFT_CHEEK, RIGHT_CHEEK = 13, 14, 1, 234, 454
 LEFT_LIDS, RIGHT_LIDS = (159, 145), (386, 374)
 INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
+SPREAD = ((0.01, 1.0), (0.04, 1e-3), (0.25, 1e-6))
 SCALES = ((0.02, 1.0), (0.06, 1e-2), (0.25, 1e-5))
 MOST_AVERAGED = 10
+# How much of the source's own proportions a swap keeps.
+SHAPE = 0.15
 CANDIDATES = 5
 
 
@@ -37,7 +42,11 @@ class Texture:
 
     def halved(self) -> Texture:
         """The same at half the size."""
-        return Texture(halved(self.image), halved_points(self.landmarks))
+        return self.shrunk(self.image.shape[0] // 2)
+
+    def shrunk(self, side: int) -> Texture:
+        """The same at a smaller size."""
+        return Texture(shrunk(self.image, side), shrunk_points(self.landmarks, self.image.shape[0], side))
 
 
 def flow(at: np.ndarray, towards: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -80,9 +89,31 @@ def _blurred(planes: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def bend(image: np.ndarray, points: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """The picture with its ``points`` moved to the ``wanted`` places, uint8 like ``image`` (S, S, C)."""
-    x, y = flow(wanted, points, image.shape[0])
+    """The picture with its ``points`` moved to the ``wanted`` places, uint8 like ``image`` (S, S, C).
+
+    Inside the mesh piecewise affine, so that lips and lids meet where they should; around it a smooth flow.
+    """
+    size = image.shape[0]
+    x, y = (np.ascontiguousarray(plane, dtype=np.float32) for plane in flow(wanted, points, size))
+    mesh = rasterise(with_irises_between_lids(wanted), None, size)
+    inside = mesh.spread(with_irises_between_lids(points))
+    x.ravel()[mesh.pixels], y.ravel()[mesh.pixels] = inside[:, 0], inside[:, 1]
     return cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def filled(image: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """The picture with its skin spread beyond the face, uint8 (S, S, 3): hair and background must not be drawn in.
+
+    Args:
+        inside: float32 (S, S) in [0, 1], the face.
+    """
+    weight = cv2.erode(inside, np.ones((3, 3), np.uint8), iterations=max(1, round(0.02 * len(image))))[..., None]
+    planes = np.dstack([image * weight, weight]).astype(np.float32)
+    spread = np.zeros_like(planes)
+    for sigma, share in SPREAD:
+        spread += share * _blurred(planes, sigma * len(image))
+    around = spread[..., :3] / np.maximum(spread[..., 3:], 1e-12)
+    return np.rint(image * weight + around * (1 - weight)).astype(np.uint8)
 
 
 def restlessness(landmarks: np.ndarray) -> np.ndarray:
@@ -113,35 +144,46 @@ def neutral_texture(faces: FaceArrays) -> Texture:
     total = np.zeros(faces.images.shape[1:], dtype=np.float64)
     for index in chosen:
         total += bend(faces.images[index], faces.landmarks[index], shape)
-    return Texture(np.rint(total / len(chosen)).astype(np.uint8), shape)
+    mean = np.rint(total / len(chosen)).astype(np.uint8)
+    return Texture(filled(mean, hull_mask(shape, mean.shape[:2])), shape)
+
+
+def shrunk(image: np.ndarray, side: int) -> np.ndarray:
+    """A square picture or mask (S, S) or (S, S, C) at a smaller size, each pixel the mean of those it covers."""
+    return image if image.shape[0] == side else cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+
+
+def shrunk_points(points: np.ndarray, size: int, side: int) -> np.ndarray:
+    """The points of a picture of ``size`` in the pixels of the same picture shrunk to ``side``, float32 (..., 2)."""
+    return ((points + 0.5) * (side / size) - 0.5).astype(np.float32)
 
 
 def halved(image: np.ndarray) -> np.ndarray:
     """A picture or mask (S, S) or (S, S, C) at half its size, each pixel the mean of four."""
-    return cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    return shrunk(image, image.shape[0] // 2)
 
 
 def halved_points(points: np.ndarray) -> np.ndarray:
     """The same points in the pixels of the halved picture."""
-    return ((points + 0.5) / 2 - 0.5).astype(np.float32)
+    return shrunk_points(points, 2, 1)
 
 
 def with_detail(coarse: np.ndarray, likeness: np.ndarray, tolerance: float = 0.10) -> np.ndarray:
-    """A face at twice the network's size: what the network made, with the fine texture of the likeness over it.
+    """A face larger than the network's: what the network made, with the fine texture of the likeness over it.
 
     The fine texture is left out where the network departs from the likeness (an open mouth, a shut eye), for there it
     belongs to something that is not in the picture any more.
 
     Args:
         coarse: float32 RGB (S, S, 3) in [0, 1], the network's face.
-        likeness: uint8 (2S, 2S, 3 or more), the bent neutral texture.
+        likeness: uint8 (T, T, 3 or more), T >= S, the bent neutral texture.
         tolerance: departure at which most of the detail is gone.
 
     Returns:
-        float32 RGB (2S, 2S, 3) in [0, 1].
+        float32 RGB (T, T, 3) in [0, 1].
     """
     fine = likeness[..., :3].astype(np.float32) / 255
-    low = halved(fine)
+    low = shrunk(fine, coarse.shape[0])
     side = fine.shape[1::-1]
     detail = fine - cv2.resize(low, side, interpolation=cv2.INTER_CUBIC)
     departure = cv2.GaussianBlur(np.abs(coarse - low).max(-1), (0, 0), 1.5)
@@ -182,6 +224,31 @@ def likeness(texture: Texture, landmarks: np.ndarray, living: Texture | None = N
     return np.dstack([picture, hull])
 
 
-def carry_over(landmarks: np.ndarray, rest: np.ndarray, new_rest: np.ndarray) -> np.ndarray:
-    """The same expression on another face: its departure from ``rest`` added to ``new_rest``, (478, 2) each."""
-    return (new_rest + (landmarks - rest)).astype(np.float32)
+def carry_over(landmarks: np.ndarray, rest: np.ndarray, new_rest: np.ndarray, share: float = SHAPE) -> np.ndarray:
+    """The same expression on another face, (478, 2): moved by ``share`` of what parts the two faces at rest.
+
+    With 0 the new face takes the shape of the old one, with 1 it keeps its own. A swap that keeps its own shape is a
+    little nearer to the source in identity, and its pose and landmarks stray from the destination's.
+    """
+    return (landmarks + share * (new_rest - rest)).astype(np.float32)
+
+
+def carried(
+    source: Texture, rest: Texture, crop: np.ndarray, mask: np.ndarray, landmarks: np.ndarray, share: float = SHAPE
+) -> np.ndarray:
+    """The source's likeness with the expression of a destination crop: uint8 (S, S, 4).
+
+    The inside of the mouth comes from the crop, in the source's colours.
+
+    Args:
+        source, rest: source and destination at rest, at the crop's size.
+        crop, mask, landmarks: uint8 RGB (S, S, 3), its hull uint8 (S, S), float32 (478, 2) in crop pixels.
+        share: how much of the source's own proportions is kept (``carry_over``).
+    """
+    wanted = carry_over(landmarks, rest.landmarks, source.landmarks, share)
+    living = None
+    if mouth_interior(wanted, crop.shape[0]).any():
+        hull = mask.astype(np.float32) / 255
+        coloured = reinhard(crop.astype(np.float32) / 255, source.image.astype(np.float32) / 255, hull)
+        living = Texture(np.rint(coloured * 255).astype(np.uint8), landmarks)
+    return likeness(source, wanted, living)

@@ -1,84 +1,59 @@
-"""The training loop of a swap model: seeded, resumable, and guarded against a bad step.
+"""The training loop of a swap model: seeded, resumable, guarded against bad steps, one process or several.
 
 Every step draws its samples from (seed, step) alone, so that a run that was stopped and went on sees what an unbroken
-one would have seen. The state on disk is safetensors with a JSON header; nothing is pickled.
+one would have seen. A step whose loss or gradient is no number changes nothing and is counted; after several in a row
+the run goes back to its last good state with a lower rate, and after some returns it stops.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from datasets.atomic import disk_error, replacing
-from datasets.errors import CounterfaceError, InputError, Interrupted
-from datasets.interrupt import StopRequested
-from datasets.progress import Progress
+from datasets.errors import CounterfaceError, InputError
+from datasets.progress import Progress, silent, tell
+from datasets.trainingstate import STATE as STATE
+from datasets.trainingstate import backups as backups_in
+from datasets.trainingstate import read_state, write_state
+from synth.curves import METRICS as METRICS
+from synth.curves import Curves
+from synth.curves import read_metrics as read_metrics
+from synth.hardware import LOOP_OPTIONS as LOOP_OPTIONS
+from synth.hardware import Hardware
+from synth.hardware import loop_options as loop_options
+from synth.learner import Learner, LossOf, sound
+from synth.loop import Batches, Loop
 from synth.method import Budget
-
-STATE, METRICS = "training.safetensors", "metrics.jsonl"
-BAD_STEPS_ALLOWED = 20
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How the learning rate and the random warp run over a training.
-
-    Attributes:
-        rate: peak learning rate.
-        rise: steps of linear warm-up.
-        fall: part of the training, at its end, over which the rate falls to ``floor`` of its peak.
-        unwarp: part of the training, at its end, over which the random warp fades to ``warp_floor``.
-    """
-
-    rate: float = 1e-3
-    rise: int = 50
-    fall: float = 0.4
-    floor: float = 0.03
-    unwarp: float = 0.3
-    warp_floor: float = 0.1
-
-    def learning_rate(self, step: int, part: float) -> float:
-        """The rate at ``step``, where ``part`` in [0, 1] of the training is done."""
-        fade = 1.0 if part < 1 - self.fall else max(self.floor, (1 - part) / self.fall)
-        return self.rate * min(1.0, (step + 1) / self.rise) * fade
-
-    def warp(self, part: float) -> float:
-        """Strength of the random warp, where ``part`` in [0, 1] of the training is done."""
-        return 1.0 if part < 1 - self.unwarp else max(self.warp_floor, (1 - part) / self.unwarp)
-
-
-class Ema:
-    """An exponential moving average of a model's floating-point state, which is what gets used."""
-
-    def __init__(self, model: nn.Module, decay: float = 0.998) -> None:
-        self.decay = decay
-        self.values = {name: value.detach().clone() for name, value in model.state_dict().items()}
-
-    @torch.no_grad()
-    def update(self, model: nn.Module, step: int) -> None:
-        weight = 1 - min(self.decay, (1 + step) / (10 + step))
-        mine, theirs = [], []
-        for name, value in model.state_dict().items():
-            if value.dtype.is_floating_point:
-                mine.append(self.values[name])
-                theirs.append(value)
-        torch._foreach_lerp_(mine, theirs, weight)
+from synth.schedule import Ema as Ema
+from synth.schedule import Schedule as Schedule
 
 
 @dataclass
 class State:
-    """What a run must remember to go on: step, wall time so far, and the tensors."""
+    """What a run must remember to go on, beside its tensors.
+
+    Attributes:
+        step: steps taken, those that were left out included.
+        seconds: wall time of training so far.
+        skipped: steps whose loss or gradient was no number.
+        slowed: what the schedule's rate is taken times, below 1 after a return to an earlier state.
+        warm_from: the step from which the rate rises (0, or where a finished run was given a larger budget).
+        finished: the budget of that time was used up.
+        notes: sentences for a person, kept with the model.
+    """
 
     step: int = 0
     seconds: float = 0.0
+    skipped: int = 0
+    slowed: float = 1.0
+    warm_from: int = 0
+    finished: bool = False
+    notes: list[str] = field(default_factory=list)
 
 
 class Run:
@@ -86,89 +61,191 @@ class Run:
 
     Args:
         model: the network.
-        folder: where state and metrics are kept.
-        identity: what must be the same to go on (method, seed, batch); a state of another identity is refused.
+        folder: where state, backups and curves are kept; a state that is there is gone on with.
+        identity: what must be the same to go on (method, seed, architecture); a state of another identity is refused.
+        parts: further networks by name, each with a loss and an optimiser of its own.
+        optimizers, rates: see ``Learner``.
+        settings: what may change from one run to the next; a change is said and logged (batch, precision).
+        data: a hash of each person's faces; a change is said and logged too.
+        kept: tensors that belong to the weights and are made once (a neutral texture); ``run.kept`` is those of the
+            state that the run goes on from.
+        precision, devices: see ``Hardware``.
+        compile: whether torch.compile makes the model.
+        backups: how many backups to keep, 0 for none; one is made every ``backup_every`` seconds and at the end.
+        ema_decay, clip: see ``Learner``.
+
+    Raises:
+        InputError: a damaged state, or one of another method, size or option; hardware that is not there.
     """
 
-    def __init__(self, model: nn.Module, folder: Path, identity: Mapping[str, Any], schedule: Schedule) -> None:
-        self.model, self.folder, self.identity, self.schedule = model, Path(folder), dict(identity), schedule
-        self.optimizer = torch.optim.Adam(model.parameters(), schedule.rate, betas=(0.9, 0.99))
-        self.ema = Ema(model)
+    def __init__(
+        self,
+        model: nn.Module,
+        folder: Path,
+        identity: Mapping[str, Any],
+        schedule: Schedule,
+        *,
+        parts: Mapping[str, nn.Module] | None = None,
+        optimizers: Mapping[str, torch.optim.Optimizer] | None = None,
+        rates: Mapping[str, float] | None = None,
+        settings: Mapping[str, Any] | None = None,
+        data: Mapping[str, str] | None = None,
+        kept: Mapping[str, Tensor] | None = None,
+        precision: str = "32",
+        compile: bool = False,
+        devices: int = 1,
+        backups: int = 3,
+        backup_every: float = 600.0,
+        ema_decay: float = 0.998,
+        clip: float = 1.0,
+    ) -> None:
+        self.folder, self.identity, self.schedule = Path(folder), dict(identity), schedule
+        self.settings, self.data, self.kept = dict(settings or {}), dict(data or {}), dict(kept or {})
+        self.begun_with = dict(self.data)
+        self.backups, self.backup_every = backups, backup_every
+        first = next(model.parameters(), None)
+        self.hardware = Hardware(first.device.type if first is not None else "cpu", precision, devices)
+        self.learner = Learner(model, self.hardware, schedule.rate, parts, optimizers, rates, ema_decay, clip, compile)
+        self.curves = Curves(self.folder, quiet=self.hardware.rank > 0)
         self.state = State()
+        self._events: list[tuple[str, str]] = []
+        self._good: tuple[dict[str, Any], dict[str, Tensor]] | None = None
+        self._told: set[str] = set()
+        self._progress: Progress = silent
         self.folder.mkdir(parents=True, exist_ok=True)
         if (self.folder / STATE).is_file():
             self._restore()
+        elif backups_in(self.folder):
+            newest = max(backups_in(self.folder))
+            raise InputError(
+                f"{self.folder / STATE} is missing, and there is a backup of step {newest}: go on from it with "
+                "counterface train WORKSPACE --restore last, or train anew with --force."
+            )
+        self.hardware.barrier()
 
-    def _names(self) -> list[str]:
-        return [name for name, _ in self.model.named_parameters()]
+    @property
+    def model(self) -> nn.Module:
+        """The bare network."""
+        return self.learner.model
 
-    def save(self) -> None:
-        """Write the state, whole or not at all."""
-        from safetensors.torch import save
+    @property
+    def net(self) -> nn.Module:
+        """What to call for a forward pass: the network itself, which is compiled in place."""
+        return self.learner.model
 
-        tensors: dict[str, Tensor] = {f"model.{k}": v for k, v in self.model.state_dict().items()}
-        tensors |= {f"ema.{k}": v for k, v in self.ema.values.items()}
-        held = self.optimizer.state_dict()["state"]
-        for number, name in enumerate(self._names()):
-            if number in held:
-                tensors |= {f"optimizer.{key}.{name}": torch.as_tensor(v) for key, v in held[number].items()}
-        header = {"step": self.state.step, "seconds": self.state.seconds, "identity": self.identity}
-        blob = save({k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()}, {"run": json.dumps(header)})
-        with replacing(self.folder / STATE) as temporary:
-            temporary.write_bytes(blob)
+    @property
+    def seed(self) -> int:
+        return int(self.identity.get("seed", 0))
+
+    @property
+    def ema(self) -> Ema:
+        """The averaged weights, which are what gets used."""
+        return self.learner.ema
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know of this training."""
+        return list(self.state.notes)
+
+    def draws(self, seed: int, step: int) -> list[int]:
+        """Seeds of what is drawn for a step: the same in one process, others in each of several."""
+        return [seed, step] if self.hardware.world == 1 else [seed, step, self.hardware.rank]
+
+    # -- state ---------------------------------------------------------------------------------------------------
+
+    def save(self) -> bool:
+        """Write the state, whole or not at all; a state with a number in it that is none is not written."""
+        tensors = self.learner.pack()
+        if not sound(tensors):
+            return False
+        if self.hardware.rank == 0:
+            tensors |= {f"kept.{name}": value for name, value in self.kept.items()}
+            write_state(self.folder / STATE, self._header(), tensors)
+        self.hardware.barrier()
+        self._good = None
+        return True
+
+    def _header(self) -> dict[str, Any]:
+        return vars(self.state) | {
+            "notes": list(self.state.notes),
+            "identity": self.identity,
+            "settings": self.settings,
+            "data": self.data,
+            "begun_with": self.begun_with,
+            "scale": self.hardware.scale,
+        }
 
     def _restore(self) -> None:
-        from safetensors import SafetensorError, safe_open
-
+        """Go on from what is on disk, and note what is other than then."""
         file = self.folder / STATE
+        header, tensors = read_state(file)
+        said = _differences(header["identity"], self.identity)
+        if said:
+            raise InputError(f"The model in {self.folder} {said}; give the same as then, or train anew with --force.")
         try:
-            with safe_open(str(file), framework="pt") as opened:
-                header = json.loads((opened.metadata() or {})["run"])
-                tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no iteration)
-        except (SafetensorError, KeyError, json.JSONDecodeError) as error:
-            raise InputError(f"{file} is damaged; remove {self.folder} to train anew.") from error
-        if header["identity"] != self.identity:
-            changed = sorted(k for k in self.identity if header["identity"].get(k) != self.identity[k])
+            self._take_up(header, tensors)
+        except (KeyError, RuntimeError, ValueError) as error:
             raise InputError(
-                f"The model in {self.folder} was begun with other {', '.join(changed) or 'settings'}; "
-                "give the same as then, or train anew with --force."
+                f"{file} does not fit this network: it holds the weights of another size or another method; "
+                "give the options it was begun with, or train anew with --force."
+            ) from error
+        self.begun_with = dict(header.get("begun_with") or self.data)
+        changed = [who for who, value in self.data.items() if header.get("data", {}).get(who, value) != value]
+        if changed:
+            self.note(
+                "other faces",
+                f"The faces of the {' and the '.join(changed)} are others than before; from step {self.state.step} on "
+                "the model trains on them as they are now.",
             )
-        self.model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")})
-        device = next(self.model.parameters()).device
-        for name in self.ema.values:
-            self.ema.values[name].copy_(tensors[f"ema.{name}"])
-        packed = self.optimizer.state_dict()
-        for number, name in enumerate(self._names()):
-            keys = {"step", "exp_avg", "exp_avg_sq"}
-            found = {key: tensors[f"optimizer.{key}.{name}"] for key in keys if f"optimizer.{key}.{name}" in tensors}
-            if found:
-                packed["state"][number] = {k: v if k == "step" else v.to(device) for k, v in found.items()}
-        self.optimizer.load_state_dict(packed)
-        self.state = State(int(header["step"]), float(header["seconds"]))
-        self._drop_metrics_after(self.state.step)
+        held = header.get("settings", {})
+        said = ", ".join(f"{k} {v} (was {held[k]})" for k, v in self.settings.items() if k in held and held[k] != v)
+        if said:
+            self.note("other settings", f"From step {self.state.step} on: {said}.")
 
-    def _drop_metrics_after(self, step: int) -> None:
-        lines = read_metrics(self.folder)
-        kept = [line for line in lines if line["step"] <= step]
-        if len(kept) != len(lines):
-            with replacing(self.folder / METRICS) as temporary:
-                temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+    def _take_up(self, header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        self.learner.unpack(tensors)
+        self.kept |= {k.removeprefix("kept."): v for k, v in tensors.items() if k.startswith("kept.")}
+        self.hardware.scale = header.get("scale", {})
+        self.state = State(**{name: header[name] for name in vars(State()) if name in header})
+        self.curves.drop_after(self.state.step)
 
-    def log(self, **figures: float) -> None:
+    def hold(self) -> None:
+        """Keep the state as it is in memory, until there is one on disk, so that there is one to go back to."""
+        if not (self.folder / STATE).is_file():
+            self._good = (self._header(), self.learner.pack())
+
+    def take_up_good(self) -> None:
+        """Go back to the last good state, which is on disk or, before the first save, in memory."""
+        header, tensors = self._good or read_state(self.folder / STATE)
+        self._take_up(header, tensors)
+
+    def note(self, event: str, sentence: str) -> None:
+        """Remember a sentence for the card, the console and, as soon as training goes on, the metrics."""
+        self.state.notes.append(sentence)
+        self._events.append((event, sentence))
+
+    def say_events(self) -> None:
+        for event, sentence in self._events:
+            self.log(event=event, note=sentence)
+            tell(self._progress, sentence)
+        self._events.clear()
+
+    def tell_once(self, sentence: str) -> None:
+        """Say something to whoever watches, the first time only."""
+        if sentence not in self._told:
+            self._told.add(sentence)
+            tell(self._progress, sentence)
+
+    def log(self, **figures: float | str) -> None:
         """Append one line to ``metrics.jsonl``."""
-        line = {"step": self.state.step, "seconds": round(self.state.seconds, 2)} | {
-            name: round(float(value), 5) for name, value in figures.items()
-        }
-        try:
-            with (self.folder / METRICS).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
-        except OSError as error:
-            raise disk_error(error, self.folder / METRICS) or error from error
+        self.curves.log(self.state.step, self.state.seconds, **figures)
+
+    # -- the loop ------------------------------------------------------------------------------------------------
 
     def train(
         self,
-        batches: Callable[[int, Callable[[int], float]], Iterator[Any]],
-        loss_of: Callable[[Any], tuple[Tensor, dict[str, float]]],
+        batches: Batches,
+        loss_of: LossOf,
         budget: Budget,
         progress: Progress,
         measure: Callable[[], dict[str, float]],
@@ -181,107 +258,49 @@ class Run:
         Args:
             batches: called with (first step, a function that tells what part of the training is done at a step) for
                 an endless iterator. It is drawn from ahead of the training, so it must not look at the run's own step.
-            loss_of: a batch to (loss, figures to log).
+            loss_of: a batch to the loss, or to (loss, figures to log). With parts the loss is a mapping: ``model``
+                and the parts' names to a scalar each; a part without a loss takes no step.
             measure: figures on held-out faces with the averaged weights.
             show: called with the step after each measuring, to draw a preview.
             measure_every, save_every: seconds.
 
         Raises:
             Interrupted: Ctrl-C; the state is saved first.
-            CounterfaceError: the loss stopped being a number.
+            InputError: the device's memory is used up; the last state is kept.
+            CounterfaceError: losses or gradients that are no numbers, again and again.
         """
-        from datasets.ahead import ahead
-
-        begun, before = time.monotonic(), self.state.seconds
-        first = self.state.step
-
-        def part(step: int) -> float:
-            if budget.steps is not None:
-                return min(1.0, step / max(1, budget.steps))
-            return min(1.0, (before + time.monotonic() - begun) / (60 * (budget.minutes or 1.0)))
-
-        def total() -> float | None:
-            if budget.steps is not None:
-                return float(budget.steps)
-            done = part(self.state.step)
-            return None if done < 0.02 else self.state.step / done
-
-        last_measure = last_save = begun
-        bad = 0
-        with StopRequested() as stop:
-            steps = ahead(batches(first, part), 3) if part(first) < 1 else iter(())
-            for batch in steps:
-                loss, figures = self._step(batch, loss_of, part(self.state.step))
-                bad = bad + 1 if loss is None else 0
-                if bad >= BAD_STEPS_ALLOWED:
-                    raise CounterfaceError(
-                        "Training came apart: the loss is not a number any more. The last state that was saved is "
-                        "kept; run the command again to go on from it, or train anew with --force."
-                    )
-                now = time.monotonic()
-                self.state.seconds = before + now - begun
-                if loss is not None:
-                    speed = (now - begun) / (self.state.step - first)
-                    progress("training", self.state.step, total(), f"loss {loss:.3f}, {speed:.2f} s/step")
-                    self._report(figures, measure if now - last_measure >= measure_every else None, show)
-                    if now - last_measure >= measure_every:
-                        last_measure = time.monotonic()
-                if part(self.state.step) >= 1:
-                    break
-                if now - last_save >= save_every or stop.now:
-                    self.save()
-                    last_save = now
-                if stop.now:
-                    raise Interrupted(
-                        f"Training stopped at step {self.state.step}; the same command goes on from there."
-                    )
-        if self.state.step > first:
-            self._report({}, measure, show)
-            self.save()
-
-    def _report(
-        self,
-        figures: dict[str, float],
-        measure: Callable[[], dict[str, float]] | None,
-        show: Callable[[int], None] | None,
-    ) -> None:
-        """Log every tenth step, and whatever was measured on held-out faces."""
-        if measure:
-            self.log(**figures, **measure())
-            if show:
-                show(self.state.step)
-        elif self.state.step % 10 == 0:
-            self.log(**figures)
-
-    def _step(
-        self, batch: Any, loss_of: Callable[[Any], tuple[Tensor, dict[str, float]]], part: float
-    ) -> tuple[float | None, dict[str, float]]:
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.schedule.learning_rate(self.state.step, part)
-        loss, figures = loss_of(batch)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            return None, figures
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        if not math.isfinite(float(norm)):
-            return None, figures
-        self.optimizer.step()
-        self.state.step += 1
-        self.ema.update(self.model, self.state.step)
-        return value, {"loss": value} | figures
-
-
-def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The lines of ``metrics.jsonl``; a last line cut by a kill is left out."""
-    file = Path(folder) / METRICS
-    if not file.is_file():
-        return []
-    lines = []
-    for text in file.read_text(encoding="utf-8").splitlines():
+        if self.hardware.rank:
+            progress = silent
+        self._progress = progress
+        loop = Loop(self, budget, progress, measure, show, measure_every, save_every)
         try:
-            lines.append(json.loads(text))
-        except json.JSONDecodeError:
-            break
-    return lines
+            loop.go(batches, loss_of)
+        except BaseException as error:
+            self.hardware.end_others()
+            if self.hardware.rank and isinstance(error, CounterfaceError):
+                raise SystemExit(0) from None  # the first process says it
+            raise
+        finally:
+            self.curves.close()
+        if self.hardware.rank:
+            raise SystemExit(0)  # the first process has all there is to go on with
+
+
+def _differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """How a state's identity differs from the wanted one, for a person; empty where it does not."""
+    if "method" in then and "method" in now and then["method"] != now["method"]:
+        return f"is of the method {then['method']}, not {now['method']}"
+    flat_then, flat_now = _flat(then), _flat(now)
+    changed = sorted(k for k in flat_then.keys() | flat_now.keys() if flat_then.get(k) != flat_now.get(k))
+    said = ", ".join(f"{k} ({flat_then.get(k, 'none')} then, {flat_now.get(k, 'none')} now)" for k in changed)
+    return f"was begun with other {said}" if changed else ""
+
+
+def _flat(table: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            found |= _flat(value, f"{before}{key}.")
+        else:
+            found[f"{before}{key}"] = list(value) if isinstance(value, tuple) else value
+    return found

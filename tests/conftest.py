@@ -61,3 +61,16 @@ def looped(own_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Looped:
     from footage import loop
 
     return loop(tmp_path_factory.mktemp("looped"))
+
+
+@pytest.fixture(scope="session")
+def small_set(own_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A face set of 40 frames in a folder ``data_src``; tests copy it before they change it."""
+    from footage import living, write_clip
+
+    from datasets.extract import extract
+
+    folder = tmp_path_factory.mktemp("small") / "data_src"
+    folder.mkdir()
+    extract(write_clip(folder.parent / "data_src.mp4", living("hopper")[:40]), folder / "aligned", size=128)
+    return folder / "aligned"

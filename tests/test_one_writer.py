@@ -29,8 +29,9 @@ ALLOWED: dict[str, dict[str, str]] = {
         "datasets.encode": "the one writer: badge, signature, rename",
         "imencode": "the one writer, for pictures",
     },
+    "datasets/curate/sheet.py": {"imencode": "contact sheets of the crops of the clips that came in"},
     "datasets/encode.py": {"av for writing": "the encoder itself, which decides nothing"},
-    "datasets/extract.py": {"imencode": "face crops of the clips that came in, working files of the workspace"},
+    "datasets/faces/cut.py": {"imencode": "face crops of the clips that came in, working files of the workspace"},
     "datasets/samples/sound.py": {"av for writing": "sound only; its one picture is black, 16 px, and thrown away"},
     "detect/recipes/degrade.py": {
         "imencode": "compressed and decoded again in memory, to train on; no file",

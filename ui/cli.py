@@ -13,7 +13,7 @@ import typer
 
 from datasets.atomic import disk_error
 from datasets.errors import CounterfaceError
-from ui.commands import judging, machine, making, merging, training
+from ui.commands import faces, judging, machine, making, merging, training
 
 app = typer.Typer(
     name="counterface",
@@ -28,6 +28,7 @@ app = typer.Typer(
 USAGE_ERROR = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
 making.register(app)
+faces.register(app)
 training.register(app)
 merging.register(app)
 judging.register(app)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import deque
 from types import TracebackType
 from typing import Any
 
 PLAIN_SECONDS = 10.0
+RECENT_SECONDS = 60.0
 
 
 class Console:
@@ -20,6 +22,7 @@ class Console:
         self.quiet = quiet
         self.live = not quiet and sys.stderr.isatty()
         self._step, self._last, self._ended = "", 0.0, False
+        self._recent: deque[tuple[float, float]] = deque()
         self._bar: Any = None
         self._task: Any = None
 
@@ -57,11 +60,27 @@ class Console:
         else:
             now, ended = time.monotonic(), total is not None and done >= total
             new = step != self._step
+            left = self._left(new, now, done, total)
+            note = ", ".join(said for said in (note, left) if said)
             if new or now - self._last >= PLAIN_SECONDS or (ended and not self._ended):
                 print(f"{step}: {count}{', ' + note if note else ''}", file=sys.stderr, flush=True)
                 self._last = now
             self._ended = ended
         self._step = step
+
+    def _left(self, new: bool, now: float, done: float, total: float | None) -> str:
+        """How long it will still take, from the pace of the last minute; empty where that can't be told yet."""
+        if new or (self._recent and done < self._recent[-1][1]):
+            self._recent.clear()
+        if not self._recent or now - self._recent[-1][0] > 0.2:
+            self._recent.append((now, done))
+        while len(self._recent) > 2 and now - self._recent[0][0] > RECENT_SECONDS:
+            self._recent.popleft()
+        began, first = self._recent[0]
+        if total is None or done <= first or done >= total:
+            return ""
+        seconds = (total - done) * (now - began) / (done - first)
+        return f"{seconds:.0f} s left" if seconds < 90 else f"{seconds / 60:.0f} min left"
 
     def say(self, sentence: str) -> None:
         """One line for a person."""

@@ -24,6 +24,7 @@ CONFIRM_EVERY = 10  # frames between confirmations of a followed face
 TILE_SIDE = 560  # pixels: a face of 48 is a 12th of it, which the full-range detector finds
 TILE_OVERLAP = 160
 CUT = 28.0  # mean absolute difference of grey values, from which a frame is taken as another scene
+NEW_GREYS = 0.3  # share of the pixels, by grey value, from which a changed frame is surely of another scene
 THUMBNAIL = 48
 
 
@@ -35,7 +36,11 @@ class _Followed:
 
 @register_finder("mediapipe")
 class MediapipeFinder:
-    """Finds and follows faces in the frames of one clip; see ``datasets.faces.finder.FaceFinder``."""
+    """Finds and follows faces in the frames of one clip; see ``datasets.faces.finder.FaceFinder``.
+
+    Attributes:
+        cut: whether the last frame is surely the first of another scene.
+    """
 
     name = "mediapipe"
 
@@ -50,6 +55,7 @@ class MediapipeFinder:
         self._count = 0
         self._tile = 0
         self._thumbnail: np.ndarray | None = None
+        self.cut = False
 
     def close(self) -> None:
         """Let go of the models."""
@@ -71,11 +77,24 @@ class MediapipeFinder:
         self._count += 1
         return sorted((known.face for known in self._known), key=_area, reverse=True)
 
+    def adopt(self, faces: list[Face]) -> None:
+        """Follow these faces too, which another finder saw in the frame that was looked at last."""
+        self._known = _distinct([*self._known, *(_Followed(face, 0) for face in faces)])
+
     def _is_cut(self, image: np.ndarray) -> bool:
         step = max(min(image.shape[:2]) // THUMBNAIL, 1)
         thumbnail = image[step // 2 :: step, step // 2 :: step, 1].astype(np.int16)
         last, self._thumbnail = self._thumbnail, thumbnail
-        return last is not None and (last.shape != thumbnail.shape or float(np.abs(last - thumbnail).mean()) > CUT)
+        self.cut = False
+        if last is None:
+            return False
+        if last.shape != thumbnail.shape:
+            self.cut = True
+            return True
+        changed = float(np.abs(last - thumbnail).mean()) > CUT
+        # Fast motion changes as many pixels as a cut does, but hardly how many there are of each grey.
+        self.cut = changed and _greys_apart(last, thumbnail) > NEW_GREYS
+        return changed
 
     def _follow(self, image: np.ndarray, known: _Followed, cut: bool) -> _Followed | None:
         """The face where it is now, or None when it is gone."""
@@ -163,6 +182,12 @@ class MediapipeFinder:
             return [whole, *tiles]
         self._tile = (self._tile + 1) % len(tiles)
         return [whole, tiles[self._tile]]
+
+
+def _greys_apart(one: np.ndarray, other: np.ndarray) -> float:
+    """How much of two pictures' histograms of grey values does not overlap, in [0, 1]."""
+    first, second = (np.bincount(grey.ravel() >> 4, minlength=16) / grey.size for grey in (one, other))
+    return float(np.abs(first - second).sum() / 2)
 
 
 def _starts(length: int) -> list[int]:

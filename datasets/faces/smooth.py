@@ -11,11 +11,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import pairwise
+from functools import lru_cache
+from itertools import groupby, pairwise
 
 import numpy as np
 
 from datasets.faces.align import align_affine, five_of_mesh, head_pose
+from datasets.faces.mask import LEFT_EYE, LIPS, RIGHT_EYE
+from datasets.faces.mesh import INNER_LIPS, mean_mesh
 from datasets.faces.meshfit import MESH_POINTS, bounds
 from datasets.faceset import FaceRow
 
@@ -23,6 +26,9 @@ SIGMA_SECONDS = 0.06
 REACH = 3.0  # sigmas on either side that are looked at
 # The noise that is evened out, over the face's size; from about twice this, a change is taken as true.
 NOISE = 0.007
+# Eyes and lips move faster than anything else in a face, and least of all may a blink or a closing of the lips be lost:
+# from half of that they are believed.
+LIVELY = 0.5
 NEIGHBOURS = 12
 # A step in time longer than so many ordinary ones is a gap, over which nothing is joined.
 GAP_STEPS = 2.5
@@ -35,12 +41,18 @@ def smoothed(rows: Iterable[FaceRow], sigma_seconds: float = SIGMA_SECONDS) -> I
     longer the one that the stored crop was cut with, so cut from the frame.
 
     Args:
-        rows: in frame order, several tracks mixed. No more than three sigmas of time are held at once.
+        rows: in frame order, several tracks mixed. No more than three sigmas of time are held at once, and nothing is
+            joined from one clip or picture to the next.
         sigma_seconds: width of the Gaussian; 0 gives the rows back as they are.
     """
     if sigma_seconds <= 0:
         yield from rows
         return
+    for _, of_clip in groupby(rows, key=lambda row: row.clip):
+        yield from _smoothed_clip(of_clip, sigma_seconds)
+
+
+def _smoothed_clip(rows: Iterable[FaceRow], sigma_seconds: float) -> Iterator[FaceRow]:
     reach = REACH * sigma_seconds
     waiting: deque[FaceRow] = deque()
     tracks: dict[int, _TrackWindow] = {}
@@ -61,7 +73,6 @@ class _TrackWindow:
     def __init__(self, sigma: float) -> None:
         self.sigma = sigma
         self.rows: deque[FaceRow] = deque()
-        self.neighbours: np.ndarray | None = None
 
     def add(self, row: FaceRow) -> None:
         self.rows.append(row)
@@ -79,10 +90,9 @@ class _TrackWindow:
         points = np.stack([_points(r) for r in around]).astype(np.float64)
         times = np.array([r.time for r in around])
         size = float(np.sqrt(np.prod(row.box[2:] - row.box[:2])))
-        if row.landmarks is not None and self.neighbours is None:
-            self.neighbours = _nearest(row.landmarks)
-        neighbours = self.neighbours if row.landmarks is not None else None
-        return _moved(row, smooth_points(times, points, at, self.sigma, NOISE * size, neighbours))
+        if row.landmarks is None:
+            return _moved(row, smooth_points(times, points, at, self.sigma, NOISE * size))
+        return _moved(row, smooth_points(times, points, at, self.sigma, _noise() * size, _neighbours()))
 
 
 def smooth_points(
@@ -90,7 +100,7 @@ def smooth_points(
     points: np.ndarray,
     at: int,
     sigma: float,
-    noise: float,
+    noise: float | np.ndarray,
     neighbours: np.ndarray | None = None,
 ) -> np.ndarray:
     """The points of the frame ``at`` with the noise evened out, float64 (P, D).
@@ -99,7 +109,7 @@ def smooth_points(
         times: (N,), seconds.
         points: (N, P, D), of N frames; D is 2 or 3, and distances are measured in x and y.
         sigma: width of the Gaussian over time, seconds.
-        noise: size of the noise, in the points' unit.
+        noise: size of the noise, in the points' unit; one for all, or (P,), one for each.
         neighbours: int (P, K), for each point those that move with it; all of them when None.
     """
     dt = times - times[at]
@@ -139,15 +149,24 @@ def _unbroken(rows: list[FaceRow], row: FaceRow) -> tuple[list[FaceRow], int]:
     return rows[first : last + 1], at - first
 
 
+@lru_cache(maxsize=1)
+def _noise() -> np.ndarray:
+    """The noise of each point of a mesh, over the face's size, (478,)."""
+    noise = np.full(478, NOISE)
+    noise[list({*LEFT_EYE, *RIGHT_EYE, *LIPS, *INNER_LIPS})] *= LIVELY
+    return noise
+
+
 def _points(row: FaceRow) -> np.ndarray:
     return row.five_points if row.landmarks is None else row.landmarks
 
 
-def _nearest(landmarks: np.ndarray) -> np.ndarray:
-    """For each point of a mesh the indices of those nearest to it, int (478, K)."""
+@lru_cache(maxsize=1)
+def _neighbours() -> np.ndarray:
+    """For each point of a mesh those nearest to it on the mean face, int (478, K)."""
     from scipy.spatial import cKDTree
 
-    return np.asarray(cKDTree(landmarks).query(landmarks, k=NEIGHBOURS)[1])
+    return np.asarray(cKDTree(mean_mesh()).query(mean_mesh(), k=NEIGHBOURS)[1])
 
 
 def _moved(row: FaceRow, points: np.ndarray) -> FaceRow:

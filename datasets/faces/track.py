@@ -84,6 +84,10 @@ class Tracker:
                 self._next += 1
         return ids
 
+    def end(self) -> None:
+        """End all tracks, as between two clips; the numbers go on."""
+        self._tracks = []
+
     def state(self) -> dict[str, Any]:
         """All that ``restored`` needs to go on from here, as plain JSON values."""
         return {"max_gap": self.max_gap, "next": self._next, "tracks": [asdict(track) for track in self._tracks]}

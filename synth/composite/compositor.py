@@ -2,45 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-
 import cv2
 import numpy as np
 
-from datasets.errors import InputError
 from datasets.faces.align import warp_crop
 from synth.composite.blend import blend_mask, paste
-from synth.composite.colour import TRANSFERS
+from synth.composite.colour import TRANSFERS, match_histogram
+from synth.composite.finish import Moment, finished
+from synth.composite.seamless import seamless
+from synth.composite.settings import MODES, CompositeSettings, for_method
 
-MODES = ("overlay", "raw")
-
-
-@dataclass(frozen=True)
-class CompositeSettings:
-    """How the face is put back.
-
-    Attributes:
-        mode: ``overlay`` blends with colour transfer; ``raw`` blends the model's own colours.
-        colour: a name of ``synth.composite.colour.TRANSFERS``.
-        erode: how far the mask's edge is drawn in, as a fraction of the crop's side.
-        blur: width of the mask's soft edge, as a fraction of the crop's side.
-    """
-
-    mode: str = "overlay"
-    colour: str = "reinhard"
-    erode: float = 0.03
-    blur: float = 0.09
-
-    def __post_init__(self) -> None:
-        if self.mode not in MODES:
-            raise InputError(f"There is no composite mode {self.mode!r}; there are: {', '.join(MODES)}.")
-        if self.colour not in TRANSFERS:
-            raise InputError(f"There is no colour transfer {self.colour!r}; there are: {', '.join(TRANSFERS)}.")
-        if not (0 <= self.erode < 0.3 and 0 < self.blur < 0.5):
-            raise InputError("erode must lie in 0 to 0.3 and blur between 0 and 0.5 of the crop's side.")
-
-    def to_table(self) -> dict[str, str | float]:
-        return asdict(self)
+__all__ = ["MODES", "CompositeSettings", "Moment", "composite", "for_method"]
 
 
 def composite(
@@ -50,6 +22,8 @@ def composite(
     hull: np.ndarray,
     affine: np.ndarray,
     settings: CompositeSettings,
+    kept: np.ndarray | None = None,
+    moment: Moment | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Put one swapped face into the frame.
 
@@ -59,6 +33,8 @@ def composite(
         learned: float32 (S, S) in [0, 1], the model's mask.
         hull: float32 (S, S) in [0, 1], the hull of the destination face in the crop.
         affine: frame pixels to crop pixels (2, 3).
+        kept: float32 (S, S) in [0, 1], what is in front of the face and stays the destination's, if anything.
+        moment: the frame's number and how the face moves in it, for grain and motion blur.
 
     Returns:
         The new frame, uint8 (H, W, 3), and the swap mask, uint8 (H, W): the very alpha that was used, times 255.
@@ -66,30 +42,55 @@ def composite(
     """
     height, width = frame.shape[:2]
     size = face.shape[0]
-    alpha = blend_mask(learned, hull, settings.erode, settings.blur)
-    new = face.astype(np.float32) / 255
-    if settings.mode == "overlay":
-        reference = warp_crop(frame, affine, size).astype(np.float32) / 255
-        new = TRANSFERS[settings.colour](new, reference, alpha)
-    x0, y0, x1, y1 = _footprint(affine, size, width, height)
+    outline = blend_mask(learned, hull, settings.erode, settings.blur, settings.mask)
+    alpha = outline if kept is None else outline * (1 - kept)
+    x0, y0, x1, y1 = _footprint(affine, alpha, width, height)
+    whole = np.zeros((height, width), np.uint8)
     if x1 <= x0 or y1 <= y0:
-        return frame.copy(), np.zeros((height, width), np.uint8)
+        return frame.copy(), whole
     local = np.asarray(affine, dtype=np.float64).copy()
     local[:, 2] += local[:, :2] @ (x0, y0)
     shape = (x1 - x0, y1 - y0)
     backwards = cv2.WARP_INVERSE_MAP
-    large = cv2.warpAffine(new * 255, local, shape, flags=cv2.INTER_CUBIC | backwards, borderMode=cv2.BORDER_REPLICATE)
     soft = cv2.warpAffine(alpha, local, shape, flags=cv2.INTER_LINEAR | backwards)
     mask = np.rint(np.clip(soft, 0, 1) * 255).astype(np.uint8)
-    out, whole = frame.copy(), np.zeros((height, width), np.uint8)
-    out[y0:y1, x0:x1] = paste(frame[y0:y1, x0:x1], large, mask.astype(np.float32) / 255)
+    under = frame[y0:y1, x0:x1]
+    new = face.astype(np.float32) / 255
+    if settings.mode != "raw":
+        new = _coloured(new, warp_crop(frame, affine, size).astype(np.float32) / 255, outline, alpha, kept, settings)
+    large = cv2.warpAffine(new * 255, local, shape, flags=cv2.INTER_CUBIC | backwards, borderMode=cv2.BORDER_REPLICATE)
+    if settings.mode != "raw":
+        large = finished(large, under, mask, settings, moment or Moment())
+    out = frame.copy()
+    out[y0:y1, x0:x1] = paste(under, large, mask.astype(np.float32) / 255)
     whole[y0:y1, x0:x1] = mask
     return out, whole
 
 
-def _footprint(affine: np.ndarray, size: int, width: int, height: int) -> tuple[int, int, int, int]:
-    """The frame's rectangle that the crop covers, clipped to the frame: x0, y0, x1, y1."""
-    corners = np.array([[0, 0, 1], [size, 0, 1], [0, size, 1], [size, size, 1]], dtype=np.float64)
+def _coloured(
+    face: np.ndarray,
+    reference: np.ndarray,
+    outline: np.ndarray,
+    alpha: np.ndarray,
+    kept: np.ndarray | None,
+    settings: CompositeSettings,
+) -> np.ndarray:
+    """The face in the destination's colours and light, float32 RGB in [0, 1]."""
+    face = TRANSFERS[settings.colour](face, reference, alpha)
+    if "histogram" in settings.mode:
+        face = match_histogram(face, reference, alpha)
+    if "seamless" in settings.mode:
+        face = seamless(face, reference, outline, kept)
+    return face
+
+
+def _footprint(affine: np.ndarray, alpha: np.ndarray, width: int, height: int) -> tuple[int, int, int, int]:
+    """The frame's rectangle in which the mask may be seen, clipped to the frame: x0, y0, x1, y1."""
+    rows, columns = np.flatnonzero(alpha.any(1)), np.flatnonzero(alpha.any(0))
+    if not len(rows):
+        return 0, 0, 0, 0
+    left, right, top, bottom = columns[0] - 1, columns[-1] + 1, rows[0] - 1, rows[-1] + 1
+    corners = np.array([[x, y, 1] for x in (left, right) for y in (top, bottom)], dtype=np.float64)
     places = corners @ cv2.invertAffineTransform(np.asarray(affine, dtype=np.float64)).T
     low, high = np.floor(places.min(0)).astype(int), np.ceil(places.max(0)).astype(int) + 1
     return max(0, low[0]), max(0, low[1]), min(width, high[0]), min(height, high[1])

@@ -90,3 +90,19 @@ def test_a_card_says_the_hash_of_its_weights(saved: Path) -> None:
     from datasets.workspace import sha256
 
     assert json.loads((saved / CARD).read_text())["weights_sha256"] == sha256(saved / WEIGHTS)
+
+
+def test_a_damaged_model_names_what_is_left_of_its_training(saved: Path) -> None:
+    from datasets.trainingstate import STATE, back_up, write_state
+
+    write_state(saved / STATE, {"step": 7, "seconds": 1.0, "identity": {}}, TENSORS)
+    back_up(saved, 7, 3)
+    (saved / WEIGHTS).write_bytes(b"cut")
+    with pytest.raises(InputError, match=r"damaged.*state of its training \(step 7\) is whole: counterface train"):
+        load_checkpoint(saved, "swap")
+    (saved / STATE).write_bytes(b"cut too")
+    (saved / CARD).write_text("{")
+    for read in (lambda: load_checkpoint(saved, "swap"), lambda: read_card(saved)):
+        with pytest.raises(InputError, match=r"newest good backup is that of step 7.*--restore 7") as said:
+            read()
+        assert "\n" not in str(said.value)

@@ -6,12 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from portraits import clip, put
+from portraits import astronaut, clip, hopper, put
+from standin import StandIn
 
 from datasets import extract as module
 from datasets.errors import InputError, Interrupted
-from datasets.extract import extract
+from datasets.extract import advice, extract
+from datasets.faces import again
+from datasets.faces.align import coverage_value, head_pose
+from datasets.faces.finder import make_finder
+from datasets.faces.meshfit import face_of_five
+from datasets.faces.smooth import smoothed
 from datasets.faceset import FaceSet
+from datasets.footage import gather
 
 MATERIAL = Path(__file__).parents[3] / "shared" / "material"
 
@@ -125,7 +132,7 @@ def test_bad_input_leaves_nothing_behind(film: Path, tmp_path: Path) -> None:
     for source, target in ((tmp_path / "none.mp4", "a"), (text, "b"), (cut, "c"), (film, "there")):
         with pytest.raises(InputError):
             extract(source, tmp_path / target)
-    for wrong in ({"every": 0}, {"size": 0}, {"coverage": "most"}, {"finder": "crystal ball"}):
+    for wrong in ({"every": 0}, {"size": 0}, {"size": "large"}, {"coverage": "most"}, {"finder": "crystal ball"}):
         with pytest.raises(InputError):
             extract(film, tmp_path / "d", **wrong)  # type: ignore[arg-type]
     assert sorted(tmp_path.rglob("*")) == before
@@ -162,6 +169,115 @@ def test_a_full_disk_is_said_and_leaves_the_old_set(
     with pytest.raises(InputError, match="No room left"):
         extract(film, tmp_path / "faces", size=32, force=True)
     assert contents(tmp_path / "faces") == before
+
+
+# -- several clips and pictures --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two clips in which the face stands at the same place, two pictures of other sizes, and one that is none."""
+    import cv2
+
+    folder = tmp_path_factory.mktemp("many")
+    for name, count in (("a.mp4", 14), ("c.mp4", 9)):
+        clip(folder / name, count, lambda i, image: put(image, "astronaut", (160, 120), 70))
+    cv2.imwrite(str(folder / "b.jpg"), astronaut()[:260, 90:360, ::-1])
+    (folder / "d.jpg").write_text("no picture")
+    cv2.imwrite(str(folder / "e.png"), hopper()[:420, :, ::-1])
+    return folder
+
+
+def test_one_set_of_clips_and_pictures(many: Path, tmp_path: Path) -> None:
+    info = extract(gather([many]), tmp_path / "faces", size=64)
+    rows = list(FaceSet(tmp_path / "faces").rows())
+    assert [row.frame for row in rows] == [*range(24), 25]  # the picture that is none has a number too
+    assert [row.clip for row in rows] == [0] * 14 + [1] + [2] * 9 + [4]
+    assert [row.time for row in rows] == pytest.approx(
+        [*(i / 25 for i in range(14)), 0, *(i / 25 for i in range(9)), 0]
+    )
+    assert len({row.file for row in rows}) == 25
+    assert [track["faces"] for track in info.tracks] == [14, 1, 9, 1], "a face at the same place in the next clip"
+    assert [(c["name"], c["first"], c["frames"]) for c in info.clips] == [
+        *(("a.mp4", 0, 14), ("b.jpg", 14, 1), ("c.mp4", 15, 9), ("d.jpg", 24, 0), ("e.png", 25, 1)),
+    ]
+    assert info.clips[1]["width"] == 270 and info.clips[0]["height"] == 240
+    assert "Not readable, and left out: d.jpg." in info.notes()
+
+
+def test_smoothing_joins_nothing_over_clips(many: Path, tmp_path: Path) -> None:
+    extract(gather([many]), tmp_path / "faces", size=64)
+    faces = FaceSet(tmp_path / "faces")
+    whole = list(smoothed(faces.rows()))
+    apart = [row for k in range(5) for row in smoothed(r for r in faces.rows() if r.clip == k)]
+    assert [row.frame for row in whole] == [row.frame for row in apart]
+    for one, other in zip(whole, apart, strict=True):
+        np.testing.assert_array_equal(one.landmarks, other.landmarks)
+
+
+@pytest.mark.parametrize("stop_at", [3, 11, 19, 24])
+def test_several_broken_off_and_gone_on_give_the_same_set(
+    many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_at: int
+) -> None:
+    monkeypatch.setattr(module, "PART_FRAMES", 5)
+
+    def stop(step: str, done: float, total: float | None, note: str = "") -> None:
+        if done == stop_at:
+            raise KeyboardInterrupt
+
+    extract(gather([many]), tmp_path / "whole", size=64)
+    with pytest.raises(Interrupted):
+        extract(gather([many]), tmp_path / "broken", size=64, progress=stop)
+    extract(gather([many]), tmp_path / "broken", size=64)
+    assert contents(tmp_path / "broken") == contents(tmp_path / "whole")
+
+
+def test_pictures_none_of_which_can_be_read(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).write_text("no picture")
+    with pytest.raises(InputError, match=r"None of the pictures of a\.jpg and 1 more can be read"):
+        extract(gather([tmp_path]), tmp_path / "faces")
+    assert not (tmp_path / "faces").exists()
+
+
+# -- the crops' size, and the second look ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("width", "size"), [(70, 256), (160, 384), (220, 512), (300, 512)])
+def test_crops_are_no_coarser_than_the_clip_up_to_512(tmp_path: Path, width: int, size: int) -> None:
+    large = clip(tmp_path / "c.mp4", 3, lambda i, image: put(image, "hopper", (320, 240), width), size=(640, 480))
+    info = extract(large, tmp_path / "faces")
+    (row, *_) = FaceSet(tmp_path / "faces").rows()
+    assert row.landmarks is not None
+    needed = coverage_value("whole") * head_pose(row.landmarks).scale
+    assert info.size == size and (needed <= size * 1.06 or size == 512)
+    assert FaceSet(tmp_path / "faces").crop(row).shape == (size, size, 3)
+
+
+def test_a_face_that_was_lost_is_looked_for_with_the_second_finder(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_face = np.zeros((240, 320, 3), np.uint8)
+    moving(22, with_face)
+    finder = make_finder("mediapipe")
+    five = finder.find(with_face)[0].five_points
+    finder.close()
+    monkeypatch.setattr(again, "second_finder", lambda: lambda: StandIn(always=[face_of_five(five, 0.9)]))
+    monkeypatch.setattr(module, "PART_FRAMES", 21)
+    info = extract(film, tmp_path / "faces", size=64)
+    assert info.frames_with_face == 50 and info.faces_without_mesh == 4 and info.lost == 4
+    assert "RetinaFace looked again at 4 of them and found a face in 4." in info.notes()[-1]
+    assert advice(info) == []
+
+
+def test_without_the_weights_the_frames_that_were_lost_are_counted_once(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(again, "second_finder", lambda: None)
+    info = extract(film, tmp_path / "faces", size=64)
+    (said,) = advice(info)
+    assert info.lost == 4 and "In 4 of 50 frames" in said and "counterface weights fetch retinaface" in said
+    assert advice(extract(film, tmp_path / "few", every=25, size=32)) == []
 
 
 @pytest.mark.material

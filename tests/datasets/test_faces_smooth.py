@@ -103,7 +103,25 @@ def test_a_blink_is_kept(mesh: np.ndarray) -> None:
         moved[lids, 1] += 8
         noisy[i] = row(moved, i)
     shut = list(smoothed(noisy))[31].landmarks[lids, 1].mean() - true[31].landmarks[lids, 1].mean()  # type: ignore[index]
-    assert shut > 6.5
+    assert shut > 7.5
+
+
+def test_lips_that_touch_for_a_moment_still_touch(mesh: np.ndarray) -> None:
+    upper, lower = [13, 82, 312, 81, 311], [14, 87, 317, 178, 402]
+    noisy = rows(mesh, still)
+
+    def gap(face: FaceRow) -> float:
+        points = face.landmarks
+        assert points is not None
+        return float((points[lower, 1] - points[upper, 1]).mean())
+
+    for i, face in enumerate(noisy):
+        assert face.landmarks is not None
+        moved = face.landmarks.copy()
+        moved[lower, 1] += (0 if i in (30, 31) else 12) - gap(face)
+        noisy[i] = row(moved, i)
+    out = list(smoothed(noisy))
+    assert gap(out[30]) < 2 and gap(out[31]) < 2 and gap(out[20]) > 10
 
 
 def test_time_reversed_input_gives_time_reversed_output(mesh: np.ndarray) -> None:
@@ -111,8 +129,7 @@ def test_time_reversed_input_gives_time_reversed_output(mesh: np.ndarray) -> Non
     last = noisy[-1].frame
     backward = [replace(r, frame=last - r.frame, time=(last - r.frame) / RATE) for r in reversed(noisy)]
     there, back = landmarks(list(smoothed(noisy))), landmarks(list(smoothed(backward)))[::-1]
-    # Which points are neighbours is read from the first mesh of a track, which is another one here.
-    np.testing.assert_allclose(there, back, atol=0.15)
+    np.testing.assert_allclose(there, back, atol=1e-3)
 
 
 def test_tracks_do_not_mix_and_order_is_kept(mesh: np.ndarray) -> None:

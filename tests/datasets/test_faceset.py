@@ -196,3 +196,63 @@ def test_crops_are_pictures_a_person_can_open(made: Path) -> None:
     crops = sorted((made / "faces").glob("*.jpg"))
     assert crops[0].name == "000000_0.jpg"
     assert cv2.imread(str(crops[0])).shape == (256, 256, 3)
+
+
+def test_a_set_edited_while_it_is_read_gives_whole_faces_only(made: Path, tmp_path: Path) -> None:
+    import shutil
+
+    folder = Path(shutil.copytree(made / "faces", tmp_path / "faces"))
+    faces = FaceSet(folder)
+    names = [r.file for r in faces.rows(faces.main_track())]
+    notes = []
+
+    def edit(step: str, done: float, total: float | None, note: str = "") -> None:
+        notes.append(note)
+        if done == 3:
+            (folder / names[10]).unlink()
+            (folder / names[12]).write_bytes((folder / names[12]).read_bytes()[:500])
+            cv2.imwrite(str(folder / names[14]), np.zeros((40, 90, 3), np.uint8))
+
+    arrays = load_arrays(faces, 32, "full", faces.main_track(), progress=edit)
+    assert [i for i in range(24) if i not in arrays.frames] == [10, 12, 14]
+    assert len(arrays) == 21 == len(arrays.images) == len(arrays.landmarks) and arrays.images.std(axis=(1, 2, 3)).all()
+    assert notes[-1] == "2 damaged crops left out"
+
+
+def test_a_set_whose_crops_are_all_damaged_says_so(made: Path, tmp_path: Path) -> None:
+    import shutil
+
+    folder = Path(shutil.copytree(made / "faces", tmp_path / "faces"))
+    for crop in folder.glob("*.jpg"):
+        crop.write_bytes(b"")
+    with pytest.raises(InputError, match="can be read"):
+        load_arrays(FaceSet(folder), 32, "full")
+
+
+def test_a_crop_that_was_enlarged_by_another_tool_is_scaled_back(made: Path, tmp_path: Path) -> None:
+    import shutil
+
+    folder = Path(shutil.copytree(made / "faces", tmp_path / "faces"))
+    faces = FaceSet(folder)
+    first = next(iter(faces.rows()))
+    before = faces.crop(first)
+    cv2.imwrite(str(folder / first.file), cv2.resize(cv2.imread(str(folder / first.file)), (512, 512)))
+    assert faces.crop(first).shape == (256, 256, 3)
+    assert np.abs(faces.crop(first).astype(int) - before).mean() < 3
+
+
+def test_a_fingerprint_follows_the_crops_and_nothing_else(made: Path, tmp_path: Path) -> None:
+    import shutil
+
+    folder = Path(shutil.copytree(made / "faces", tmp_path / "faces"))
+    faces = FaceSet(folder)
+    before = faces.fingerprint()
+    assert before == FaceSet(made / "faces").fingerprint()
+    (folder / "marks.json").write_text("{}")
+    assert faces.fingerprint() == before
+    gone = next(iter(faces.rows()))
+    content = (folder / gone.file).read_bytes()
+    (folder / gone.file).unlink()
+    assert faces.fingerprint() != before
+    (folder / gone.file).write_bytes(content)
+    assert faces.fingerprint() == before

@@ -1,6 +1,8 @@
-"""The compositor: untouched pixels stay bit for bit, the mask is the alpha, colours match, edges are soft."""
+"""The compositor: untouched pixels stay bit for bit, the mask is the alpha, edges are soft, settings are checked."""
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -10,8 +12,8 @@ from datasets.errors import InputError
 from datasets.provenance.badge import badge_box
 from datasets.provenance.writer import marked
 from synth.composite.blend import blend_mask, paste
-from synth.composite.colour import TRANSFERS, reinhard
-from synth.composite.compositor import CompositeSettings, composite
+from synth.composite.colour import TRANSFERS
+from synth.composite.compositor import MODES, CompositeSettings, Moment, composite, for_method
 
 SIZE = 64
 
@@ -36,7 +38,7 @@ PLACES = {
 
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("settings", [CompositeSettings(), CompositeSettings("raw", "none", 0.0, 0.2)])
+@pytest.mark.parametrize("settings", [*map(CompositeSettings, MODES), CompositeSettings("raw", "none", -0.05, 0.2)])
 def test_where_the_mask_is_zero_the_frame_is_untouched_bit_for_bit(place: str, settings: CompositeSettings) -> None:
     frame = picture()
     kept = frame.copy()
@@ -99,40 +101,95 @@ def test_pasting_with_an_empty_mask_is_a_copy() -> None:
     assert np.array_equal(out, frame) and out is not frame
 
 
-def moments(image: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)[weights > 0]
-    return lab.mean(0), lab.std(0)
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("colour", TRANSFERS)
+def test_a_face_that_is_the_destinations_own_changes_nothing(mode: str, colour: str) -> None:
+    """The face is cut from the frame pixel for pixel, so every mode and colour has nothing to do."""
+    from skimage.data import astronaut
+
+    frame = np.ascontiguousarray(astronaut()[40:200, 150:310])
+    place = np.array([[1.0, 0, -40], [0, 1.0, -30]])
+    face = np.ascontiguousarray(frame[30 : 30 + SIZE, 40 : 40 + SIZE])
+    out, mask = composite(frame, face, ellipse(), ellipse(), place, CompositeSettings(mode, colour, 0.0, 0.1))
+    assert mask.max() > 200 and np.abs(out.astype(int) - frame).max() <= 2
 
 
-def test_reinhard_gives_the_face_the_mean_and_the_contrast_of_the_reference() -> None:
-    random = np.random.default_rng(2)
-    weights = (ellipse() > 0.5).astype(np.float32)
-    face = (0.5 + 0.10 * random.standard_normal((SIZE, SIZE, 3))).clip(0.1, 0.9).astype(np.float32)
-    reference = (np.array([0.6, 0.45, 0.4]) + 0.07 * random.standard_normal((SIZE, SIZE, 3))).astype(np.float32)
-    made = reinhard(face, reference.clip(0.05, 0.95), weights)
-    for got, wanted in zip(moments(made, weights), moments(reference.clip(0.05, 0.95), weights), strict=True):
-        assert np.abs(got - wanted).max() < 1.0  # of Lab's 100
-    assert made.dtype == np.float32 and made.min() >= 0 and made.max() <= 1
+def test_the_learned_mask_alone_without_erosion_and_blur_is_the_very_alpha() -> None:
+    learned = np.random.default_rng(6).uniform(0, 1, (SIZE, SIZE)).astype(np.float32)
+    assert np.array_equal(blend_mask(learned, np.zeros_like(learned), 0.0, 0.0, "learned"), learned)
+    settings = CompositeSettings("raw", erode=0.0, blur=0.0, mask="learned")
+    black, white = np.zeros((120, 161, 3), np.uint8), np.full((SIZE, SIZE, 3), 255, np.uint8)
+    place = np.array([[1.0, 0, -20], [0, 1.0, -30]])
+    out, mask = composite(black, white, learned, np.zeros_like(learned), place, settings)
+    assert np.array_equal(mask[30 : 30 + SIZE, 20 : 20 + SIZE], np.rint(learned * 255).astype(np.uint8))
+    assert np.array_equal(out[..., 0], mask)
 
 
-def test_a_flat_reference_does_not_flatten_the_face_and_no_skin_changes_nothing() -> None:
-    face = np.random.default_rng(3).uniform(0.3, 0.6, (SIZE, SIZE, 3)).astype(np.float32)
-    flat = np.full_like(face, 0.5)
-    weights = np.ones((SIZE, SIZE), np.float32)
-    assert moments(reinhard(face, flat, weights), weights)[1][0] > 0.5 * moments(face, weights)[1][0]
-    assert np.array_equal(reinhard(face, flat, np.zeros_like(weights)), face)
+def test_which_mask_is_meant() -> None:
+    learned, hull = np.zeros((SIZE, SIZE), np.float32), np.zeros((SIZE, SIZE), np.float32)
+    learned[20:60, 20:40], hull[20:60, 30:50] = 1, 1
+    seen = {kind: blend_mask(learned, hull, 0.0, 0.05, kind) > 0.5 for kind in ("both", "learned", "hull")}
+    assert np.array_equal(seen["both"], seen["both"] & seen["learned"] & seen["hull"])
+    assert seen["learned"][40, 25] and not seen["learned"][40, 45] and seen["hull"][40, 45]
 
 
-@pytest.mark.parametrize("name", TRANSFERS)
-def test_every_transfer_keeps_shape_and_range(name: str) -> None:
-    face, reference = (picture(SIZE, SIZE, seed).astype(np.float32) / 255 for seed in (4, 5))
-    made = TRANSFERS[name](face, reference, ellipse())
-    assert made.shape == face.shape and made.dtype == np.float32 and made.min() >= 0 and made.max() <= 1
+def test_a_grown_mask_reaches_beyond_the_outline_and_still_ends_before_the_rim() -> None:
+    plain, grown = (blend_mask(ellipse(), ellipse(), erode, 0.04) for erode in (0.0, -0.08))
+    assert grown.sum() > 1.1 * plain.sum() and (grown >= plain - 1e-6).all()
+    full = blend_mask(np.ones_like(plain), np.ones_like(plain), -0.1, 0.1)
+    assert not full[0].any() and not full[:, -1].any()
+
+
+def test_what_is_in_front_of_the_face_stays_bit_for_bit() -> None:
+    kept = np.zeros((SIZE, SIZE), np.float32)
+    kept[:, :30] = 1
+    frame, place = picture(), np.array([[1.0, 0, -20], [0, 1.0, -30]])
+    out, mask = composite(frame, picture(SIZE, SIZE, 1), ellipse(), ellipse(), place, CompositeSettings(), kept)
+    assert not mask[:, : 20 + 29].any() and mask[:, 20 + 32 :].max() > 200
+    assert np.array_equal(out[:, : 20 + 29], frame[:, : 20 + 29])
+
+
+def test_a_frame_always_comes_out_the_same_and_its_neighbour_with_other_grain() -> None:
+    noise = np.random.default_rng(0).normal(128, 8, (120, 161, 1)).clip(0, 255).astype(np.uint8)
+    frame, face = np.repeat(noise, 3, 2), np.full((SIZE, SIZE, 3), 128, np.uint8)
+    args = (frame, face, ellipse(), ellipse(), PLACES["large"], CompositeSettings(colour="none"), None)
+    first, again, other = (composite(*args, Moment(index))[0] for index in (4, 4, 5))
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"mode": "best"}, {"colour": "pink"}, {"erode": -0.1}, {"erode": 0.5}, {"blur": 0.0}, {"blur": 0.7}]
+    ("wrong", "said"),
+    [
+        ({"mode": "best"}, "no composite mode 'best'; there are: overlay, histogram"),
+        ({"colour": "pink"}, "no colour transfer 'pink'; there are: rct"),
+        ({"colour": []}, "no colour transfer"),
+        ({"mask": "all"}, "there are: both, learned, hull"),
+        ({"occlusion": "hat"}, "there are: off, learned, segment, auto"),
+        ({"erode": -0.2}, "erode must be a number from -0.1 to 0.3"),
+        ({"erode": 0.5}, "erode"),
+        ({"blur": -0.1}, "blur"),
+        ({"blur": 0.7}, "blur"),
+        ({"blur": "wide"}, "'wide' is not"),
+        ({"grain": float("nan")}, "grain"),
+        ({"sharpen": True}, "sharpen"),
+    ],
 )
-def test_settings_that_make_no_sense_are_said(wrong: dict) -> None:  # type: ignore[type-arg]
-    with pytest.raises(InputError):
+def test_settings_that_make_no_sense_are_said(wrong: dict, said: str) -> None:  # type: ignore[type-arg]
+    with pytest.raises(InputError, match=said):
         CompositeSettings(**wrong)
+
+
+def test_the_older_name_of_a_colour_transfer_still_means_it() -> None:
+    assert CompositeSettings("overlay", "reinhard") == CompositeSettings(colour="rct")
+    assert CompositeSettings("overlay", "reinhard").to_table()["colour"] == "rct"
+
+
+def test_a_methods_own_settings_stand_over_the_defaults_and_under_the_users() -> None:
+    class Kind:
+        composite: ClassVar = {"mode": "raw", "blur": 0.0}
+
+    assert for_method(Kind) == CompositeSettings("raw", blur=0.0)
+    assert for_method(Kind, {"mode": "seamless", "colour": None}) == CompositeSettings("seamless", blur=0.0)
+    assert for_method("quick96") == CompositeSettings()
+    with pytest.raises(InputError, match="no composite setting 'colors'; there are: mode, colour"):
+        for_method(Kind, {"colors": 1})

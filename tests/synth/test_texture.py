@@ -78,9 +78,10 @@ def test_the_texture_at_rest_is_a_sharp_picture_of_the_person(faces: FaceArrays)
 
 def test_rest_carried_over_is_the_other_rest(faces: FaceArrays, packed: dict[str, FaceArrays]) -> None:
     rest, other = faces.landmarks[0], packed["source"].landmarks[0]
-    assert np.allclose(carry_over(rest, rest, other), other, atol=1e-4)
+    assert np.allclose(carry_over(rest, rest, other, 1), other, atol=1e-4)
+    assert np.allclose(carry_over(rest, rest, other, 0), rest, atol=1e-4)
     moved = rest + np.float32([3, -2])
-    assert np.allclose(carry_over(moved, rest, other), other + np.float32([3, -2]), atol=1e-4)
+    assert np.allclose(carry_over(moved, rest, other, 1), other + np.float32([3, -2]), atol=1e-4)
 
 
 def test_a_likeness_is_the_bent_face_with_its_hull(faces: FaceArrays) -> None:

@@ -3,68 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from footage import tree
+from loopkit import curve, go, model, run_in, stop_at, weights
 from torch import Tensor, nn
 
-from datasets.errors import CounterfaceError, InputError, Interrupted
-from datasets.progress import silent
+from datasets.errors import InputError, Interrupted
 from synth.method import Budget
 from synth.training import METRICS, STATE, Ema, Run, Schedule, read_metrics
-
-STEPS = 30
-
-
-def model() -> nn.Module:
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
-
-
-def batches(first: int, part: Callable[[int], float]) -> Iterator[tuple[Tensor, Tensor]]:
-    """The noise shrinks as the training goes on, as the warp of a swap method does."""
-    step = first
-    while True:
-        rng = np.random.default_rng([1, step])
-        x = rng.standard_normal((16, 4)).astype(np.float32)
-        noise = Schedule().warp(part(step)) * rng.standard_normal((16, 1))
-        yield torch.from_numpy(x), torch.from_numpy((x.sum(1, keepdims=True) + noise).astype(np.float32))
-        step += 1
-
-
-def run_in(folder: Path, identity: dict[str, Any] | None = None) -> Run:
-    return Run(model(), folder, identity or {"seed": 1}, Schedule(rate=1e-2, rise=5))
-
-
-def go(run: Run, budget: Budget = Budget(STEPS), progress: Any = silent, **options: Any) -> Run:
-    def loss_of(batch: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, float]]:
-        loss = (run.model(batch[0]) - batch[1]).square().mean()
-        return loss, {"loss_source": float(loss.detach())}
-
-    run.train(options.pop("batches", batches), options.pop("loss_of", loss_of), budget, progress, lambda: {"ssim": 0.5})
-    return run
-
-
-def weights(run: Run) -> list[np.ndarray]:
-    return [value.numpy() for value in (*run.model.state_dict().values(), *run.ema.values.values())]
-
-
-def stop_at(step: int) -> Any:
-    def listen(name: str, done: float, total: float | None, note: str = "") -> None:
-        if done == step:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    return listen
-
-
-def curve(folder: Path) -> list[dict[str, Any]]:
-    return [{k: v for k, v in line.items() if k != "seconds"} for line in read_metrics(folder)]
 
 
 @pytest.mark.parametrize("stop", [1, 10, 25])
@@ -82,9 +33,9 @@ def test_stopped_and_gone_on_gives_the_weights_and_the_curve_of_an_unbroken_run(
 
 def test_a_finished_run_stays_as_it_is(tmp_path: Path) -> None:
     go(run_in(tmp_path))
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    before = tree(tmp_path)
     go(run_in(tmp_path))
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert tree(tmp_path) == before and {"backups/step-000030.safetensors", STATE, METRICS} < set(before)
 
 
 def test_a_longer_budget_goes_on(tmp_path: Path) -> None:
@@ -138,28 +89,6 @@ def test_lines_after_the_last_save_are_dropped_when_a_killed_run_goes_on(tmp_pat
     assert [line["step"] for line in read_metrics(tmp_path)] == [10, 20, 20]
 
 
-def test_a_bad_step_is_left_out_and_many_end_the_training(tmp_path: Path) -> None:
-    run = run_in(tmp_path)
-    calls = 0
-
-    def one_bad(batch: Any) -> tuple[Tensor, dict[str, float]]:
-        nonlocal calls
-        calls += 1
-        loss = (run.model(batch[0]) - batch[1]).square().mean()
-        return loss * float("nan") if calls == 3 else loss, {}
-
-    go(run, Budget(6), loss_of=one_bad)
-    assert run.state.step == 6 and calls == 7 and all(np.isfinite(values).all() for values in weights(run))
-
-    def bad(batch: Any) -> tuple[Tensor, dict[str, float]]:
-        return run.model(batch[0]).mean() * float("inf"), {}
-
-    before = (tmp_path / STATE).read_bytes()
-    with pytest.raises(CounterfaceError, match="came apart"):
-        go(run, Budget(50), loss_of=bad)
-    assert (tmp_path / STATE).read_bytes() == before
-
-
 def test_the_average_follows_the_model_and_is_weighted_towards_the_past() -> None:
     net = nn.Linear(1, 1, bias=False)
     with torch.no_grad():
@@ -183,3 +112,119 @@ def test_the_schedule_rises_stays_and_falls() -> None:
     assert schedule.learning_rate(0, 0.0) == pytest.approx(0.1) and schedule.learning_rate(9, 0.1) == 1.0
     assert schedule.learning_rate(99, 0.8) == pytest.approx(0.5) and schedule.learning_rate(99, 1.0) == 0.03
     assert schedule.warp(0.5) == 1.0 and schedule.warp(0.85) == pytest.approx(0.5) and schedule.warp(1.0) == 0.1
+
+
+# -- parts with losses of their own -------------------------------------------------------------------------------
+
+
+def judged(folder: Path, **options: Any) -> tuple[Run, Any]:
+    """A model with an adversary, which draws at random and comes in at step 6."""
+    torch.manual_seed(3)
+    judge = nn.Sequential(nn.Linear(1, 6), nn.Dropout(0.3), nn.ReLU(), nn.Linear(6, 1))
+    run = Run(
+        model(), folder, {"seed": 1}, Schedule(rate=1e-2, rise=5), parts={"adversary": judge}, rates={"adversary": 0.5},
+        **options,
+    )  # fmt: skip
+
+    def loss_of(batch: tuple[Tensor, Tensor]) -> tuple[dict[str, Tensor], dict[str, float]]:
+        made, truth = run.net(batch[0]), batch[1]
+        error = (made - truth).square().mean()
+        if run.state.step < 6:
+            return {"model": error}, {}
+        fooled = nn.functional.softplus(-judge(made)).mean()
+        caught = nn.functional.softplus(judge(made.detach())).mean() + nn.functional.softplus(-judge(truth)).mean()
+        return {"model": error + 0.1 * fooled, "adversary": caught}, {"fooled": float(fooled.detach())}
+
+    return run, loss_of
+
+
+def judge_weights(run: Run) -> list[np.ndarray]:
+    return [value.numpy() for value in run.learner.owners["adversary"].module.state_dict().values()]
+
+
+@pytest.mark.parametrize("stop", [3, 14])
+def test_a_second_optimiser_goes_on_to_the_same_curve_too(tmp_path: Path, stop: int) -> None:
+    whole, loss_of = judged(tmp_path / "whole")
+    go(whole, loss_of=loss_of)
+    broken, loss_of = judged(tmp_path / "broken")
+    with pytest.raises(Interrupted):
+        go(broken, loss_of=loss_of, progress=stop_at(stop))
+    again, loss_of = judged(tmp_path / "broken")
+    go(again, loss_of=loss_of)
+    for of in (weights, judge_weights):
+        assert all(np.array_equal(a, b) for a, b in zip(of(whole), of(again), strict=True))
+    assert curve(tmp_path / "whole") == curve(tmp_path / "broken")
+    assert {"loss", "loss_adversary", "fooled", "rate"} <= set(curve(tmp_path / "whole")[1])
+
+
+def test_a_loss_moves_its_own_part_alone(tmp_path: Path) -> None:
+    run, _ = judged(tmp_path)
+    judge = run.learner.owners["adversary"].module
+    before, begun = judge_weights(run)[0].copy(), weights(run)[0].copy()
+    go(run, Budget(1), loss_of=lambda batch: {"model": (judge(run.net(batch[0])) - batch[1]).square().mean()})
+    assert np.array_equal(judge_weights(run)[0], before) and not np.array_equal(weights(run)[0], begun)
+    with pytest.raises(ValueError, match="a loss for critic"):
+        go(run, Budget(2), loss_of=lambda batch: {"critic": run.net(batch[0]).mean()})
+
+
+def test_a_part_that_is_new_begins_afresh_and_one_that_is_gone_is_left_out(tmp_path: Path) -> None:
+    go(run_in(tmp_path), Budget(8))
+    run, loss_of = judged(tmp_path)
+    assert go(run, Budget(12), loss_of=loss_of).state.step == 12
+    assert go(run_in(tmp_path), Budget(14)).state.step == 14
+
+
+def test_an_optimiser_of_ones_own_is_saved_and_restored(tmp_path: Path) -> None:
+    def run(folder: str) -> Run:
+        net = model()
+        own = torch.optim.RMSprop(net.parameters(), 1e-2, momentum=0.5)
+        return Run(net, tmp_path / folder, {"seed": 1}, Schedule(rate=1e-2), optimizers={"model": own})
+
+    whole = go(run("whole"))
+    with pytest.raises(Interrupted):
+        go(run("broken"), progress=stop_at(11))
+    again = go(run("broken"))
+    assert all(np.array_equal(a, b) for a, b in zip(weights(whole), weights(again), strict=True))
+
+
+# -- TensorBoard --------------------------------------------------------------------------------------------------
+
+
+def scalars(folder: Path, name: str) -> list[int]:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    read = EventAccumulator(str(folder / "tensorboard"))
+    read.Reload()
+    return [event.step for event in read.Scalars(name)]
+
+
+def test_tensorboard_has_the_curves_without_a_step_twice(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    go(run_in(tmp_path), Budget(20))
+    held = (tmp_path / STATE).read_bytes()
+    go(run_in(tmp_path), Budget(40))
+    (tmp_path / STATE).write_bytes(held)  # as after a kill: what came later is trained again
+    go(run_in(tmp_path), Budget(60))
+    assert scalars(tmp_path, "loss") == [10, 20, 30, 40, 50, 60]
+    assert scalars(tmp_path, "rate") == [10, 20, 30, 40, 50, 60] and scalars(tmp_path, "ssim") == [20, 60]
+    assert scalars(tmp_path, "s_per_step")
+
+
+def test_without_tensorboard_it_is_said_once_and_the_metrics_are_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    said: list[str] = []
+
+    class Listener:
+        def __call__(self, *_: Any) -> None: ...
+
+        def say(self, sentence: str) -> None:
+            said.append(sentence)
+
+    go(run_in(tmp_path), Budget(30), progress=Listener())
+    assert said == ["TensorBoard is not installed: the curves are in metrics.jsonl alone."]
+    assert [line["step"] for line in read_metrics(tmp_path)] == [10, 20, 30, 30]
+    assert not (tmp_path / "tensorboard").exists()

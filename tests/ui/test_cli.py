@@ -28,8 +28,9 @@ from ui.console import Console
 COMMANDS = (
     *("demo", "swap", "new", "extract", "train", "merge", "score", "detectability", "verify"),
     *("detector train", "detector list", "detector card", "weights list", "weights fetch", "doctor", "studio"),
+    *("faces sort", "faces clean", "faces show"),
 )
-LATER = ("faces", "dataset", "evaluate")
+LATER = ("dataset", "evaluate")
 CPU = ("--device", "cpu", "-q")
 PREVIEW = "step-000001.jpg"
 
@@ -40,6 +41,11 @@ PREVIEW = "step-000001.jpg"
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_clip(tmp_path_factory.mktemp("good") / "good.mp4", living("astronaut")[:45])
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("other") / "other.mp4", living("hopper")[:45])
 
 
 def missing(folder: Path, good: Path) -> Path:
@@ -238,7 +244,7 @@ def test_a_workspace_whose_consent_has_run_out_is_refused_by_every_step(looped: 
 @pytest.mark.parametrize(
     ("given", "code"), [("because", 2), ("nowhere.toml", 2), ("half.toml", 3), ("broken.toml", 2), ("full.toml", 0)]
 )
-def test_consent_by_file(good: Path, tmp_path: Path, given: str, code: int) -> None:
+def test_consent_by_file(good: Path, other: Path, tmp_path: Path, given: str, code: int) -> None:
     def record(role: str) -> str:
         return (
             f'[[consent]]\nrole = "{role}"\nbasis = "written"\nwho = "A. N. Other"\n'
@@ -249,7 +255,7 @@ def test_consent_by_file(good: Path, tmp_path: Path, given: str, code: int) -> N
     (tmp_path / "full.toml").write_text(record("source") + record("destination"))
     (tmp_path / "broken.toml").write_text("[[consent]]\nrole = 5\n")
     value = tmp_path / given if given.endswith(".toml") else given
-    said = counterface("new", tmp_path / "w", "--source", good, "--destination", good, "--consent", value)
+    said = counterface("new", tmp_path / "w", "--source", good, "--destination", other, "--consent", value)
     assert said.code == code
     assert (tmp_path / "w").exists() == (code == 0)
     if code:
@@ -277,8 +283,8 @@ def test_nothing_that_is_there_is_replaced_unasked(looped: Looped, good: Path, t
     assert tree(tmp_path) == before
 
 
-def test_force_replaces_a_workspace_and_never_another_folder(good: Path, tmp_path: Path) -> None:
-    new = ["new", tmp_path / "w", "--source", good, "--destination", good, "--consent", "self"]
+def test_force_replaces_a_workspace_and_never_another_folder(good: Path, other: Path, tmp_path: Path) -> None:
+    new = ["new", tmp_path / "w", "--source", good, "--destination", other, "--consent", "self"]
     assert counterface(*new).code == 0
     assert counterface(*new, "--force", "--seed", "8").code == 0
     assert "seed = 8" in (tmp_path / "w" / "workspace.toml").read_text()

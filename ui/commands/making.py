@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,7 +21,20 @@ from ui.commands.options import (
     budget,
     check_model_options,
 )
+from ui.commands.people import (
+    DestinationReference,
+    DestinationTrack,
+    SourceReference,
+    SourceTrack,
+    check_references,
+    check_tracks,
+    people_of,
+    same_people,
+)
 from ui.console import Console
+
+if TYPE_CHECKING:
+    from datasets.workspace import Workspace
 
 DEMO_MINUTES = 2.0
 
@@ -60,7 +73,13 @@ def demo(
 
 
 def swap(
-    source: Annotated[Path, typer.Argument(help="The clip of the person whose face is taken.", show_default=False)],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="The person whose face is taken: a clip, a picture, or a folder of clips or pictures.",
+            show_default=False,
+        ),
+    ],
     destination: Annotated[Path, typer.Argument(help="The clip whose face is replaced.", show_default=False)],
     output: Annotated[Path, typer.Option("-o", "--output", help="The result, an .mp4 file.", show_default=False)],
     consent: ConsentOption = "",
@@ -70,6 +89,10 @@ def swap(
     method: Method = "quick96",
     steps: Steps = None,
     minutes: Minutes | None = None,
+    source_track: SourceTrack = None,
+    destination_track: DestinationTrack = None,
+    source_reference: SourceReference = None,
+    destination_reference: DestinationReference = None,
     seed: Annotated[int, typer.Option("--seed", help="Everything random comes from it.")] = 0,
     device: Device = "auto",
     force: Force = False,
@@ -86,6 +109,7 @@ def swap(
         refuse_overwrite(file, force)
     for clip in (source, destination):
         refuse_same(output, clip)
+    people = people_of(source_track, destination_track, source_reference, destination_reference)
     length = budget(steps, minutes, SWAP_MINUTES)
     check_model_options(method, device)
     work = workspace or output.with_name(f"{output.stem}_workspace")
@@ -93,13 +117,16 @@ def swap(
         if (work / "workspace.toml").is_file():
             opened = open_workspace(work)
             _same_clips(opened, source, destination)
+            same_people(opened, people)
             if opened.seed != seed:
                 raise InputError(f"{work} was begun with seed {opened.seed}; give --seed {opened.seed} to go on.")
             if consent:
                 opened = renew_consent(opened, _consent(consent, source, destination))
             console.say(f"Going on in {work}.")
         else:
-            opened = create(work, source, destination, _consent(consent, source, destination), seed)
+            records = _consent(consent, source, destination)
+            check_references(people)
+            opened = create(work, source, destination, records, seed, people=people)
             try:
                 check(opened, console)
             except InputError:
@@ -112,18 +139,32 @@ def swap(
 
 def new(
     workspace: WorkspaceArgument,
-    source: Annotated[Path, typer.Option("--source", help="The clip whose face is taken.", show_default=False)],
+    source: Annotated[
+        list[Path],
+        typer.Option(
+            "--source",
+            help="The person whose face is taken: a clip, a picture, or a folder of them; give it again for more.",
+            show_default=False,
+        ),
+    ],
     destination: Annotated[
         Path, typer.Option("--destination", help="The clip whose face is replaced.", show_default=False)
     ],
     consent: ConsentOption = "",
+    source_track: SourceTrack = None,
+    destination_track: DestinationTrack = None,
+    source_reference: SourceReference = None,
+    destination_reference: DestinationReference = None,
     seed: Annotated[int, typer.Option("--seed", help="Everything random comes from it.")] = 0,
     force: Force = False,
 ) -> None:
-    """Make a workspace from two clips."""
+    """Make a workspace: from clips or pictures of one person, and a clip of another."""
     from datasets.workspace import create
 
-    made = create(workspace, source, destination, _consent(consent, source, destination), seed, force)
+    people = people_of(source_track, destination_track, source_reference, destination_reference)
+    records = _consent(consent, source, destination)
+    check_references(people)
+    made = create(workspace, source, destination, records, seed, force, people)
     print(f"The workspace is {made.root}; next: counterface extract {made.root}")
 
 
@@ -132,37 +173,69 @@ def extract(
     finder: Annotated[
         str | None, typer.Option("--finder", help="mediapipe (the default), retinaface or mtcnn.")
     ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            "--size", help="Side of the crops, pixels; auto (the default): 256, 384 or 512, as the faces are large."
+        ),
+    ] = None,
     every: Annotated[int, typer.Option("--every", min=1, help="Look at every N-th frame (of a CLIP).")] = 1,
+    source_every: Annotated[
+        int | None,
+        typer.Option("--source-every", min=1, help="Look at every N-th frame of a workspace's source."),
+    ] = None,
+    source_track: SourceTrack = None,
+    destination_track: DestinationTrack = None,
+    source_reference: SourceReference = None,
+    destination_reference: DestinationReference = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Where the face set of a CLIP goes.")] = None,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Find, track and align the faces of a workspace's two clips, or of one clip."""
+    """Find, track and align the faces of a workspace's clips, or of one clip, and list the people in them."""
+    from datasets.cropsize import parse_size
+    from datasets.extract import advice
     from datasets.extract import extract as extract_clip
-    from datasets.workspace import open_workspace
-    from ui.services.loop import faces
+    from datasets.workspace import choose_people, open_workspace
+    from ui.services.loop import faces, say_tracks
 
+    people = people_of(source_track, destination_track, source_reference, destination_reference)
+    side = None if size is None else parse_size(size)
     with Console(quiet) as console:
         if what.is_dir():
             if every != 1 or output is not None:
-                raise InputError("--every and -o are for a single clip; a workspace needs every frame.")
+                raise InputError(
+                    "--every and -o are for a single clip; of a workspace's source, not of its destination, frames "
+                    "can be left out, with --source-every."
+                )
             workspace = open_workspace(what)
-            faces(workspace, console, finder, force)
+            check_references(people)
+            check_tracks(workspace, people, force)
+            if people:
+                workspace = choose_people(workspace, people)
+            faces(workspace, console, finder, force, side, source_every)
             print(f"The face sets are in {workspace.root}; next: counterface train {workspace.root}")
             return
+        if people or source_every is not None:
+            raise InputError(
+                f"{what} is no workspace: who is meant, and --source-every, are said of a workspace's clips."
+            )
         folder = output or what.with_name(f"{what.stem}_faces")
-        info = extract_clip(what, folder, finder or "mediapipe", every, force=force, progress=console)
-        for note in info.notes():
+        info = extract_clip(what, folder, finder or "mediapipe", every, side or "auto", force=force, progress=console)
+        for note in info.notes() + advice(info):
             console.say(note)
+        say_tracks(info, console)
     print(f"{info.faces} faces in {info.frames_with_face} of {info.frames} frames: {folder}")
 
 
-def _consent(value: str, source: Path, destination: Path) -> tuple:  # type: ignore[type-arg]
+def _consent(value: str, source: Path | list[Path], destination: Path) -> tuple:  # type: ignore[type-arg]
+    from datasets.footage import label
     from datasets.provenance.consent import from_option, require
 
     if not value:
         return require(())
-    return from_option(value, source.name, destination.name)
+    given = source if isinstance(source, list) else [source]
+    return from_option(value, label(given), destination.name)
 
 
 def _sample_consent() -> tuple:  # type: ignore[type-arg]
@@ -177,16 +250,17 @@ def _sample_consent() -> tuple:  # type: ignore[type-arg]
     )
 
 
-def _same_clips(workspace: object, source: Path, destination: Path) -> None:
+def _same_clips(workspace: Workspace, source: Path, destination: Path) -> None:
     """Raise InputError when a workspace was made from other clips than these."""
+    from datasets.footage import check, footage_hash, gather
     from datasets.video import probe
-    from datasets.workspace import Workspace, sha256
+    from datasets.workspace import sha256
 
-    assert isinstance(workspace, Workspace)
-    for role, clip in (("source", source), ("destination", destination)):
-        probe(clip)
+    check([source])
+    probe(destination)
+    for role, files in (("source", gather([source])), ("destination", (destination,))):
         known = workspace.settings.get("clips", {}).get(role, {})
-        if known.get("sha256") != sha256(clip):
+        if known.get("sha256") != footage_hash([sha256(file) for file in files]):
             raise InputError(
                 f"{workspace.root} was made from another {role} ({known.get('name', 'unknown')}); "
                 "choose another workspace."

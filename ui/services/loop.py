@@ -9,33 +9,78 @@ from typing import Any
 
 from datasets.atomic import remove, replacing
 from datasets.errors import InputError
-from datasets.faceset import FaceSet
+from datasets.faceset import FaceSet, FaceSetInfo
 from datasets.workspace import Workspace
-from synth.composite.compositor import CompositeSettings
+from synth.composite.compositor import for_method
+from synth.composite.session import Settings
 from synth.method import Budget
 from synth.pipeline import ROLES
 from ui.console import Console
 
 DETECTOR_MINUTES = 0.75
+MOST_TRACKS = 24
 MEASURED = ("detectability.json", "heatmaps.npz", "report.html")
 
 
-def faces(workspace: Workspace, console: Console, finder: str | None = None, force: bool = False) -> None:
-    """Extract both face sets, where they are missing; by mediapipe when no finder is asked for."""
-    from datasets.extract import extract
+def faces(
+    workspace: Workspace,
+    console: Console,
+    finder: str | None = None,
+    force: bool = False,
+    size: int | str | None = None,
+    source_every: int | None = None,
+) -> None:
+    """Extract both face sets, where they are missing, and say who is in them and who is meant.
+
+    Args:
+        finder, size: of faces, by default mediapipe and ``auto``.
+        source_every: look at each how manieth frame of the source; of the destination every frame is needed.
+
+    Raises:
+        InputError: a face set is there that was made otherwise, a clip shows no face, or nobody can tell who is meant.
+    """
+    from datasets.extract import advice, extract
+    from synth.people import person_of
 
     for role in ROLES:
+        every = source_every if role == "source" else None
         if workspace.faces(role).is_dir() and not force:
-            held = FaceSet(workspace.faces(role)).info.finder
-            if finder is not None and held != finder:
-                raise InputError(f"The {role}'s face set was made with {held}; --force makes it anew with {finder}.")
-            continue
-        info = extract(
-            workspace.clip(role), workspace.faces(role), finder or "mediapipe", force=force, progress=console
-        )
-        console.say(f"{role}: {info.faces} faces in {info.frames_with_face} of {info.frames} frames.")
-        for note in info.notes():
+            held = FaceSet(workspace.faces(role)).info
+            asked = (("finder", finder), ("size", None if size == "auto" else size), ("every", every))
+            for name, wanted in asked:
+                had = getattr(held, name)
+                if wanted is not None and had != wanted:
+                    raise InputError(
+                        f"The {role}'s face set was made with --{name} {had}; --force makes it anew with {wanted}."
+                    )
+        else:
+            info = extract(
+                workspace.clips(role),
+                workspace.faces(role),
+                finder or "mediapipe",
+                every or 1,
+                "auto" if size is None else size,
+                force=force,
+                progress=console,
+                names=workspace.names(role),
+            )
+            console.say(f"{role}: {info.faces} faces in {info.frames_with_face} of {info.frames} frames.")
+            for note in info.notes() + advice(info):
+                console.say(f"  {note}")
+            say_tracks(info, console)
+        for note in person_of(workspace, role, FaceSet(workspace.faces(role)))[1]:
             console.say(f"  {note}")
+
+
+def say_tracks(info: FaceSetInfo, console: Console) -> None:
+    """List the tracks of clips that show several, so that one can be chosen by its number."""
+    from synth.people import track_words, tracks_to_choose
+
+    tracks = tracks_to_choose(info)
+    for track in tracks[:MOST_TRACKS]:
+        console.say(f"  {track_words(track, info.clips)}")
+    if len(tracks) > MOST_TRACKS:
+        console.say(f"  and {len(tracks) - MOST_TRACKS} tracks more")
 
 
 def check(workspace: Workspace, console: Console) -> None:
@@ -51,7 +96,7 @@ def check(workspace: Workspace, console: Console) -> None:
     faces(workspace, console)
 
 
-def merged(workspace: Workspace, method: str, settings: CompositeSettings, device: str, console: Console) -> None:
+def merged(workspace: Workspace, method: str, settings: Settings, device: str, console: Console) -> None:
     """Render the result and write down how it was made; what was measured on an earlier result is removed."""
     from evaluate.loop import write_result
     from synth.pipeline import merge
@@ -83,25 +128,23 @@ def whole_loop(
     from detect.library import keep
     from evaluate.loop import judged_model, merged_with, score_result, train_detector
     from evaluate.report import write_report
+    from synth.method import method_class
     from synth.pipeline import train
+    from ui.services.trained import described
 
     workspace.require_consent()
     check(workspace, console)
     model = workspace.model(method)
-    if not _satisfied(model, budget):
+    if not (method_class(method).trains and _satisfied(model, budget)):
         card = train(workspace, method, budget, device, False, console)
-        ssim = card["heldout"]
-        console.say(
-            f"swap model: {card['step']} steps, held-out SSIM "
-            f"{ssim['source']['ssim']:.3f} (source), {ssim['destination']['ssim']:.3f} (destination)."
-        )
+        console.say(f"swap model: {described(card, method_class(method).trains)}.")
     if not _fresh(workspace, read_card(model)):
-        merged(workspace, method, CompositeSettings(), device, console)
+        merged(workspace, method, for_method(method), device, console)
     if output is not None:
         hand_out(workspace, output)
     try:
         judged = _json(workspace.detector / "card.json").get("scope", {}).get("model")
-        if judged != judged_model(workspace, method, merged_with(workspace)):
+        if judged != judged_model(workspace, method, merged_with(workspace, method)):
             card = dict(
                 train_detector(workspace, method, DETECTOR_MINUTES, device=device, force=True, progress=console)
             )
@@ -128,7 +171,8 @@ def _fresh(workspace: Workspace, card: dict[str, Any]) -> bool:
     there = all((workspace.result / name).is_file() for name in ("result.mp4", "result_mask.mkv"))
     removed = FaceSet(workspace.faces("destination")).removed()
     same = made.get("method", {}).get("weights_sha256") == card.get("weights_sha256")
-    return there and same and made.get("destination", {}).get("removed") == removed
+    stated, person = made.get("destination", {}), workspace.settings.get("people", {}).get("destination")
+    return there and same and stated.get("removed") == removed and stated.get("person") == person
 
 
 def _satisfied(model: Path, budget: Budget) -> bool:

@@ -1,0 +1,1 @@
+"""Sorting, cleaning and showing a face set, without ever deleting a face."""
