@@ -1,7 +1,7 @@
 """How true a swap is after ten minutes of training: pose, landmarks, flicker, identity, and a contact sheet.
 
     python -m benchmarks.fidelity [SOURCE DESTINATION ...] [--method quick96] [--minutes 10] [--embedding FILE]
-        [--workspace DIR] [--from base] [--sheets DIR]
+        [--workspace DIR] [--from none] [--sheets DIR]
 
 Clips come in pairs; without any: the shipped sample. Asked: pose at most 3 degrees, landmarks at most 3 % of the
 pupils' distance, flicker at most 1.25 of the original's, identity nearer to the source in 80 % of the frames.
@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--method", default="quick96")
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--frames", type=int, default=120)
-    parser.add_argument("--from", dest="start", default="base")
+    parser.add_argument("--from", dest="start", default="", help="base (the default), none or a folder")
     parser.add_argument("--embedding", type=Path, help="MobileFaceNet.onnx; the one fetched before by default")
     parser.add_argument("--workspace", type=Path, help="keep the workspaces here, and go on with those that are there")
     parser.add_argument("--sheets", type=Path, help="where the contact sheets go")
@@ -47,7 +47,7 @@ def measure(root: Path, source: Path, destination: Path, options: argparse.Names
     from datasets.workspace import create, open_workspace
     from evaluate.likeness import swap_quality
     from synth.composite.settings import for_method
-    from synth.method import Budget, method_class
+    from synth.method import Budget
     from synth.pipeline import ROLES, describe, train
 
     if not (root / "workspace.toml").is_file():
@@ -57,16 +57,16 @@ def measure(root: Path, source: Path, destination: Path, options: argparse.Names
         if not workspace.faces(role).is_dir():
             extract(workspace.clip(role), workspace.faces(role))
     before = time.process_time()
-    card = train(workspace, options.method, Budget(minutes=options.minutes), options={"from": options.start})
+    chosen = {"from": options.start} if options.start else None
+    card = train(workspace, options.method, Budget(minutes=options.minutes), options=chosen)
     cpu = time.process_time() - before
     try:
         embedding = IdentityEmbedding(options.embedding)
     except InputError as error:
         print(f"identity is not measured: {error}")
         embedding = None
-    quality = swap_quality(
-        workspace, options.method, for_method(method_class(options.method)), options.frames, embedding
-    )
+    settings = for_method(options.method)
+    quality = swap_quality(workspace, options.method, settings, options.frames, embedding)
     found = quality.fidelity
     ssim = card["heldout"]
     print(

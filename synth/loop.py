@@ -205,7 +205,7 @@ class Loop:
             run.save()
 
     def _report(self, loss: float, figures: dict[str, float], part: float) -> None:
-        """Show progress; log every tenth step, and whatever was measured on held-out faces."""
+        """Show progress; log every tenth step, and now and then what is measured on held-out faces."""
         run = self.run
         now = time.monotonic()
         self.recent.append((now, run.state.step))
@@ -213,19 +213,21 @@ class Loop:
             self.recent.popleft()
         speed = (now - self.recent[0][0]) / max(1, run.state.step - self.recent[0][1])
         self.progress("training", run.state.step, self.total(), f"loss {loss:.3f}, {speed:.2f} s/step")
-        measured = now - self.last_measure >= self.measure_every
-        if measured and run.hardware.rank == 0:
-            self._measured(figures)
-        elif run.state.step % LOG_EVERY == 0:
+        # Losses at the same steps whatever the time, so that a run that went on has the lines of an unbroken one.
+        if run.state.step % LOG_EVERY == 0:
             run.log(**figures, rate=self.rate(part))
             run.curves.board(run.state.step, s_per_step=speed)
-        if measured:
+        if now - self.last_measure >= self.measure_every:
+            self._measured()
             self.last_measure = time.monotonic()
 
-    def _measured(self, figures: dict[str, float]) -> None:
-        self.run.log(**figures, **self.measure())
-        if self.show:
-            self.show(self.run.state.step)
+    def _measured(self) -> None:
+        """Log figures on held-out faces, and show a preview; the first process alone."""
+        run = self.run
+        if run.hardware.rank == 0:
+            run.log(**self.measure())
+            if self.show:
+                self.show(run.state.step)
 
     def _save(self, at_once: bool) -> bool:
         """Save, now and then with a backup; False where the state was no good, and the run went back."""
@@ -252,8 +254,7 @@ class Loop:
 
     def _finish(self) -> None:
         run = self.run
-        if run.hardware.rank == 0:
-            self._measured({})
+        self._measured()
         run.state.finished = True
         if not run.save():
             self._go_back("a weight was no number")

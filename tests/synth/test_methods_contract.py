@@ -32,9 +32,9 @@ def kind(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture(scope="module")
 def people(kind: Any, looped: Any) -> tuple[FaceArrays, FaceArrays]:
-    """Thirty faces of each person at the method's size and coverage."""
+    """A dozen faces of each person at the method's size and coverage."""
     return tuple(  # type: ignore[return-value]
-        load_arrays(FaceSet(looped.workspace.faces(role)), kind.size, kind.coverage, limit=30)
+        load_arrays(FaceSet(looped.workspace.faces(role)), kind.size, kind.coverage, limit=12)
         for role in ("source", "destination")
     )
 
