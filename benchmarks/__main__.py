@@ -8,7 +8,19 @@ from __future__ import annotations
 import subprocess
 import sys
 
-SCRIPTS = ("startup", "demo", "extraction", "reconstruction", "smoothing", "merging", "detection")
+SCRIPTS = (
+    "startup",
+    "demo",
+    "extraction",
+    "smoothing",
+    "reconstruction",
+    "base",
+    "training",
+    "fidelity",
+    "selfblend",
+    "merging",
+    "detection",
+)
 
 
 def main() -> None:

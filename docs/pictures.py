@@ -18,32 +18,65 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from datasets.faceset import FaceSet
 from datasets.provenance.writer import Making, write_picture
 from datasets.video import read_picture
 from datasets.workspace import open_workspace
 from evaluate.results import read_results
 from evaluate.views import chosen, making, moments, views
+from synth.composite.settings import for_method
+from synth.method import Budget
+from synth.people import person_of
+from synth.pipeline import load_model, train
+from synth.rendering import swapped_frames
 from ui.services.server import command
 
 HERE = Path(__file__).resolve().parent / "images"
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 
 
+METHODS = ("quick96", "graphics", "reenact", "self-blend")
+TILE = 256
+
+
+def rows_of(rows: list[tuple[str, list[np.ndarray]]]) -> np.ndarray:
+    """Rows of pictures, their names beside them in a margin that keeps the badge off the faces."""
+    margin = np.full((TILE * len(rows), 200, 3), 255, np.uint8)
+    for row, (words, _) in enumerate(rows):
+        place = (16, row * TILE + 150)
+        cv2.putText(margin, words, place, cv2.FONT_HERSHEY_SIMPLEX, 0.95, (40, 40, 40), 2, cv2.LINE_AA)
+    pictures = np.vstack([np.hstack([cv2.resize(p, (TILE, TILE)) for p in row]) for _, row in rows])
+    return np.hstack([pictures, margin])
+
+
+def by_method(root: Path) -> np.ndarray:
+    """The same moments by several methods; those that are not there yet are trained."""
+    workspace = open_workspace(root)
+    faces = FaceSet(workspace.faces("destination"))
+    track, _ = person_of(workspace, "destination", faces)
+    wanted = [round(faces.info.frames * part) for part in (0.1, 0.35, 0.6, 0.8)]
+    rows: list[tuple[str, list[np.ndarray]]] = []
+    for name in METHODS:
+        if name not in workspace.models():
+            train(workspace, name, Budget(minutes=3))
+        model, settings = load_model(workspace, name), for_method(name)
+        made = list(swapped_frames(workspace.clip("destination"), faces, model, settings, track, wanted))
+        rows = rows or [("original", [swapped.frame.image for swapped in made])]
+        rows.append((name, [swapped.image for swapped in made]))
+    return rows_of(rows)
+
+
 def strip(workspace: Path) -> np.ndarray:
     """Four moments: original, swap, swap mask, heatmap, one row each."""
     results = read_results(open_workspace(workspace))
     indices = chosen(results, 4, len(moments(results)))
-    columns = []
+    rows: dict[str, list[np.ndarray]] = {"original": [], "swap": [], "swap mask": [], "heatmap": []}
     for view in views(results, indices):
         assert view.mask is not None
         mask = cv2.cvtColor(view.mask, cv2.COLOR_GRAY2RGB)
-        columns.append(np.vstack([cv2.resize(p, (256, 256)) for p in (view.original, view.swap, mask, view.overlay)]))
-    # A margin for the words, and for the badge, which would cover a face otherwise.
-    margin = np.full((columns[0].shape[0], 200, 3), 255, np.uint8)
-    for row, words in enumerate(("original", "swap", "swap mask", "heatmap")):
-        place = (16, row * 256 + 150)
-        cv2.putText(margin, words, place, cv2.FONT_HERSHEY_SIMPLEX, 0.95, (40, 40, 40), 2, cv2.LINE_AA)
-    return np.hstack([*columns, margin])
+        for row, picture in zip(rows.values(), (view.original, view.swap, mask, view.overlay), strict=True):
+            row.append(picture)
+    return rows_of(list(rows.items()))
 
 
 # Where the workspace lies on this machine is nobody's business in a picture: only its name is left.
@@ -89,6 +122,7 @@ def main() -> None:
     workspace = Path(sys.argv[1] if len(sys.argv) > 1 else "demo")
     said: Making = making(read_results(open_workspace(workspace)), "A picture for the README")
     write_picture(HERE / "strip.jpg", strip(workspace), said, 88)
+    write_picture(HERE / "methods.jpg", by_method(workspace), said, 88)
     report = (workspace / "result" / "report.html").resolve().as_uri()
     write_picture(HERE / "report.jpg", screenshot(report, (1200, 1080), 3, f"{workspace.resolve().parent}/"), said, 88)
     write_picture(HERE / "studio.jpg", studio(workspace), said, 88)

@@ -7,6 +7,7 @@ parameters, so that a method may call any part of its network in any order.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -116,6 +117,8 @@ class Hardware:
                 "Mixed precision and several devices need Lightning Fabric, which is not installed here: "
                 "pip install lightning-fabric, or use --precision 32 and one device."
             ) from error
+        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # its greetings are no progress of ours
+        logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)
         several = devices > 1
         self._fabric = Fabric(
             accelerator=self.kind,

@@ -32,6 +32,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "datasets/curate/sheet.py": {"imencode": "contact sheets of the crops of the clips that came in"},
     "datasets/encode.py": {"av for writing": "the encoder itself, which decides nothing"},
     "datasets/faces/cut.py": {"imencode": "face crops of the clips that came in, working files of the workspace"},
+    "datasets/selfblendlook.py": {"imencode": "compressed and decoded again in memory; no file"},
     "datasets/samples/sound.py": {"av for writing": "sound only; its one picture is black, 16 px, and thrown away"},
     "detect/recipes/degrade.py": {
         "imencode": "compressed and decoded again in memory, to train on; no file",

@@ -14,6 +14,7 @@ import typer
 from datasets.atomic import disk_error
 from datasets.errors import CounterfaceError
 from ui.commands import faces, judging, machine, making, merging, training
+from ui.commands.options import spread
 
 app = typer.Typer(
     name="counterface",
@@ -43,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     try:
-        result = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+        given = spread(sys.argv[1:] if arguments is None else arguments, "new", "--source")
+        result = app(args=given, standalone_mode=False)
         return result if isinstance(result, int) else 0
     except CounterfaceError as error:
         return _fail(str(error), error.exit_code)

@@ -11,6 +11,7 @@ from footage import Looped, counterface, destination_clip, living, tree, write_c
 from datasets.faceset import FaceSet
 from datasets.workspace import open_workspace
 from synth.pipeline import describe
+from ui.commands.options import spread
 
 CPU = ("--device", "cpu", "-q")
 GROUND = ("--consent", "public-domain")
@@ -32,7 +33,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_several_clips_and_a_folder_become_one_source_that_is_trained_on_and_named(clips: Path, tmp_path: Path) -> None:
     root = tmp_path / "w"
-    sources = [part for name in ("one.mp4", "two.mp4", "pictures") for part in ("--source", clips / name)]
+    sources = ["--source", *(clips / name for name in ("one.mp4", "two.mp4", "pictures"))]
     said = counterface("new", root, *sources, "--destination", clips / "target.mp4", *GROUND, "--seed", 3)
     assert said.code == 0, said
     workspace = open_workspace(root)
@@ -48,6 +49,21 @@ def test_several_clips_and_a_folder_become_one_source_that_is_trained_on_and_nam
     titles = [entry.title for entry in making.ingredients if entry.relationship == "componentOf"]
     assert titles[:2] == ["one.mp4", "two.mp4"] and titles[2] == "p0.png (one of 8 pictures)" and len(titles) == 6
     assert making.settings["source_pictures"] == 8
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("new w --source a b c --destination d", "new w --source a --source b --source c --destination d"),
+        ("new w --source a --source b --seed 3", "new w --source a --source b --seed 3"),
+        ("new w --seed 3 --consent self --source a b", "new w --seed 3 --consent self --source a --source b"),
+        ("new --source a w --destination d", "new --source a w --destination d"),
+        ("new --force w --source a b", "new --force w --source a --source b"),
+        ("swap --source a b c", "swap --source a b c"),
+    ],
+)
+def test_several_values_of_one_option_are_spread(given: str, meant: str) -> None:
+    assert " ".join(spread(given.split(), "new", "--source")) == meant
 
 
 @pytest.mark.parametrize("command", ["new", "swap"])

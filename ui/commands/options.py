@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ import typer
 from datasets.errors import InputError
 
 SWAP_MINUTES = 10.0
+FLAGS = ("--force", "--quiet", "-q", "--help", "-h")
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors and results.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
@@ -31,6 +33,31 @@ Method = Annotated[str, typer.Option("--method", help="The swap method.")]
 WorkspaceArgument = Annotated[Path, typer.Argument(help="A workspace folder.", show_default=False)]
 Steps = Annotated[int | None, typer.Option("--steps", min=1, help="Train until this many steps are done.")]
 Minutes = Annotated[float | None, typer.Option("--minutes", min=0.01, help="Train for this long.")]
+
+
+def spread(arguments: Sequence[str], command: str, option: str) -> list[str]:
+    """``option A B C`` as ``option A option B option C``, which is how several values reach the parser.
+
+    Only for that command, and only once its own argument has been given before the option.
+    """
+    given = [str(argument) for argument in arguments]
+    if not given or given[0] != command:
+        return given
+    made, reading, values, own = given[:1], "", 0, False
+    for argument in given[1:]:
+        if argument.startswith("-"):
+            reading = "" if "=" in argument or argument in FLAGS else argument
+            values = 0
+        elif reading == option and values and own:
+            made.append(option)
+        elif reading == option and not values:
+            values = 1
+        elif reading and reading != option:
+            reading = ""
+        else:
+            reading, own = "", True
+        made.append(argument)
+    return made
 
 
 def write_json(value: Any, target: Path | None) -> None:
