@@ -15,7 +15,7 @@ from datasets.faceset import FaceSet, load_arrays
 from datasets.progress import Progress, silent
 from datasets.workspace import Workspace
 from evaluate.quality import Fidelity, consecutive, fidelity, nearer_to
-from synth.composite.compositor import CompositeSettings
+from synth.composite.session import Settings
 from synth.people import person_of
 from synth.pipeline import load_model
 from synth.rendering import Swapped, swapped_frames
@@ -47,7 +47,7 @@ class SwapQuality:
 def swap_quality(
     workspace: Workspace,
     method: str,
-    settings: CompositeSettings,
+    settings: Settings,
     frames: int = 120,
     embedding: IdentityEmbedding | None = None,
     device: str = "auto",
@@ -67,7 +67,7 @@ def swap_quality(
     tiles: list[np.ndarray] = []
     tile_every = max(1, len(wanted) // (2 * SHEET_COLUMNS))
 
-    def pairs() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    def pairs() -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
         stream = swapped_frames(workspace.clip("destination"), faces, model, settings, track, wanted)
         for number, swapped in enumerate(stream):
             progress("measuring the swap", number + 1, len(wanted))
@@ -78,7 +78,7 @@ def swap_quality(
                 originals.append(aligned(swapped.frame.image, swapped.row.five_points))
             if number % tile_every == 0:
                 tiles.append(_tile(swapped))
-            yield swapped.image, swapped.frame.image, swapped.row.box
+            yield swapped.frame.index, swapped.image, swapped.frame.image, swapped.row.box
 
     try:
         measured = fidelity(pairs(), (make_finder("mediapipe"), make_finder("mediapipe")))

@@ -102,12 +102,13 @@ def nearest(faces: list[Face], wanted: np.ndarray) -> Face | None:
 
 
 def fidelity(
-    pairs: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]], finders: tuple[FaceFinder, FaceFinder]
+    pairs: Iterable[tuple[int, np.ndarray, np.ndarray, np.ndarray]], finders: tuple[FaceFinder, FaceFinder]
 ) -> Fidelity:
     """Compare a swap with its original, frame after frame.
 
     Args:
-        pairs: (swap, original, box of the face), uint8 RGB (H, W, 3) twice and (4,), in the clip's order.
+        pairs: (frame number, swap, original, box of the face), uint8 RGB (H, W, 3) twice and (4,), in the clip's
+            order. Over a gap in the numbers nothing is compared.
         finders: one for each of the two clips, for they follow the face from frame to frame.
 
     Raises:
@@ -117,7 +118,13 @@ def fidelity(
     still: np.ndarray | None = None
     views: list[list[np.ndarray]] = [[], []]
     differences: list[list[float]] = [[], []]
-    for swap, original, box in pairs:
+    last = -1
+    for number, swap, original, box in pairs:
+        if number != last + 1:
+            views = [[], []]
+            for finder in finders:
+                finder.reset()
+        last = number
         found = []
         for finder, image in zip(finders, (swap, original), strict=True):
             found.append(nearest(finder.find(image), box))

@@ -55,8 +55,7 @@ class AutoencoderMethod:
     settled: ClassVar[tuple[str, ...]] = ()
     coverage: ClassVar[float] = 1.4
     trains: ClassVar[bool] = True
-    # A face that keeps most of the destination's shape needs all of its own skin to be itself.
-    composite: ClassVar[Mapping[str, Any]] = {"erode": 0.01, "blur": 0.05}
+    composite: ClassVar[Mapping[str, Any]] = {}
     measure_every: ClassVar[float] = 20.0
     size: int
 

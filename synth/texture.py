@@ -24,7 +24,7 @@ SPREAD = ((0.01, 1.0), (0.04, 1e-3), (0.25, 1e-6))
 SCALES = ((0.02, 1.0), (0.06, 1e-2), (0.25, 1e-5))
 MOST_AVERAGED = 10
 # How much of the source's own proportions a swap keeps.
-SHAPE = 0.15
+SHAPE = 0.2
 CANDIDATES = 5
 
 

@@ -50,8 +50,9 @@ class CompositeSettings:
 
     mode: str = "overlay"
     colour: str = "rct"
-    erode: float = 0.03
-    blur: float = 0.09
+    # A face that has most of the destination's shape needs all of its own skin to be itself.
+    erode: float = 0.0
+    blur: float = 0.04
     mask: str = "both"
     occlusion: str = "off"
     motion_blur: float = 0.5

@@ -66,16 +66,26 @@ def test_flicker_is_none_for_a_steady_change_and_its_own_size_for_a_flash(frames
 
 def test_an_untouched_clip_is_true_to_itself(frames: list) -> None:  # type: ignore[type-arg]
     found = fidelity(
-        ((image, image, box) for image, _, box in frames), (make_finder("mediapipe"), make_finder("mediapipe"))
+        ((i, image, image, box) for i, (image, _, box) in enumerate(frames)),
+        (make_finder("mediapipe"), make_finder("mediapipe")),
     )
     assert (found.frames, found.pose, found.landmarks) == (6, pytest.approx(0, abs=1e-3), 0)
     assert found.flicker == found.flicker_original > 0 and found.flicker_ratio == 1
 
 
+def test_nothing_is_compared_over_a_gap(frames: list) -> None:  # type: ignore[type-arg]
+    numbers = (0, 1, 40, 41, 90, 91)
+    found = fidelity(
+        ((i, image, image, box) for i, (image, _, box) in zip(numbers, frames, strict=True)),
+        (make_finder("mediapipe"), make_finder("mediapipe")),
+    )
+    assert found.frames == 6 and found.flicker == found.flicker_original == 0
+
+
 def test_a_pair_without_faces_is_an_error() -> None:
     blank = np.zeros((64, 64, 3), np.uint8)
     with pytest.raises(ValueError, match="no face"):
-        fidelity([(blank, blank, np.zeros(4))], (make_finder("mediapipe"), make_finder("mediapipe")))
+        fidelity([(0, blank, blank, np.zeros(4))], (make_finder("mediapipe"), make_finder("mediapipe")))
 
 
 def test_who_is_nearer() -> None:

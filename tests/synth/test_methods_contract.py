@@ -18,6 +18,9 @@ from synth.method import Budget, Rendered, method_class, methods
 
 STEPS = 3
 NAMES = sorted(methods())
+# The larger presets are hd128 with other numbers; they take long, so they are tried where there is time.
+LARGE = ("hd192", "hd256")
+TRIED = [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in NAMES]
 
 
 def steps(kind: Any, wanted: int = STEPS) -> int:
@@ -25,7 +28,7 @@ def steps(kind: Any, wanted: int = STEPS) -> int:
     return wanted if kind.trains else 0
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(scope="module", params=TRIED)
 def kind(request: pytest.FixtureRequest) -> Any:
     return method_class(request.param)
 

@@ -80,13 +80,13 @@ def test_a_merge_by_session_is_written_down_and_read_back(looped: Looped, tmp_pa
 
     workspace = looped.copy(tmp_path / "w", ["result"])
     session = tmp_path / "session.json"
-    session.write_text(json.dumps([{"frames": [0, 9], "erode": 0.2}, {"frame": 5, "erode": 0.0}]))
+    session.write_text(json.dumps([{"frames": [0, 9], "erode": 0.2}, {"frame": 5, "erode": 0.05}]))
     said = counterface("merge", workspace.root, "--device", "cpu", "-q", "--mode", "raw", "--session", session)
     assert said.code == 0, said
     made = json.loads((workspace.result / "result.json").read_text())["merge"]
     assert made["mode"] == "raw" and made["frames"] == [
         {"frames": [0, 9], "erode": 0.2},
-        {"frames": [5, 5], "erode": 0.0},
+        {"frames": [5, 5], "erode": 0.05},
     ]
     again = merged_with(workspace, "quick96")
-    assert [again.settings_at(i).erode for i in (4, 5, 10)] == [0.2, 0.0, 0.03]
+    assert [again.settings_at(i).erode for i in (4, 5, 10)] == [0.2, 0.05, 0.0]
