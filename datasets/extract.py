@@ -26,7 +26,7 @@ from datasets.faces.align import coverage_value
 from datasets.faces.cut import cut_face
 from datasets.faces.finder import Face, FaceFinder, make_finder
 from datasets.faces.track import Tracker
-from datasets.faceset import FaceSetInfo
+from datasets.faceset import INFO, FaceSetInfo
 from datasets.facetable import FaceRow, join_tables, write_rows
 from datasets.footage import footage_hash, is_picture, looks
 from datasets.progress import Progress, silent
@@ -63,23 +63,23 @@ def extract(
         every: look at each how manieth frame of a clip.
         size: side of the crops, pixels, or ``auto``: 256, 384 or 512, so that they are no coarser than the footage.
         coverage: of the crops, a name of ``datasets.faces.align.COVERAGES`` or a number.
-        force: replace a folder that is there.
+        force: replace a face set that is there; another folder that holds something is never replaced.
         names: how the clips and pictures are called; by default as their files are.
 
     Raises:
-        InputError: a clip can't be read, there is no face, the folder is there already, or a bad argument.
+        InputError: a clip can't be read, there is no face, the folder is there already or is no face set, or a bad
+            argument.
         Interrupted: stopped by Ctrl-C; the same call goes on from the last whole part.
     """
     files = (Path(footage),) if isinstance(footage, str | Path) else tuple(map(Path, footage))
-    folder = Path(folder)
+    folder = Path(folder).resolve()
     names = [file.name for file in files] if names is None else list(names)
     said_of = str(files[0]) if len(files) == 1 else f"{names[0]} and {len(files) - 1} more"
     if every < 1:
         raise InputError(f"Every {every} frames cannot be extracted: it is 1 or more.")
     check_size(size)
     coverage_value(coverage)
-    if not (folder.is_dir() and not any(folder.iterdir())):
-        refuse_overwrite(folder, force)
+    _refuse_folder(folder, files, force)
     total = sum(1 if is_picture(file) else -(-probe(file).frames // every) for file in files)
     partial = folder.with_name(f".{folder.name}.partial")
     second = again.second_finder() if finder == "mediapipe" else None
@@ -138,6 +138,32 @@ def advice(info: FaceSetInfo) -> list[str]:
         f"In {info.lost} of {info.frames} frames a face was lost or none was found; RetinaFace looks again at such "
         "frames when its weights are here: counterface weights fetch retinaface"
     ]
+
+
+def _aside(folder: Path) -> Path:
+    """Where an older face set stands while the new one takes its place."""
+    return folder.with_name(f".{folder.name}.old")
+
+
+def _refuse_folder(folder: Path, files: Sequence[Path], force: bool) -> None:
+    """Raise InputError when a face set can't be made there: ``force`` replaces a face set, and nothing else.
+
+    One that a process had moved aside when it was killed is put back first.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file, and a face set is a folder; choose another name with -o.")
+    if folder.name and _aside(folder).is_dir() and not folder.exists():
+        _aside(folder).rename(folder)
+        if any(folder.iterdir()) and not force:
+            raise InputError(f"{folder} is back as it was before a run that was broken off; --force makes it anew.")
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    refuse_overwrite(folder, force)
+    if not (folder / INFO).is_file():
+        raise InputError(f"{folder} is not empty and no face set: it is not replaced. Choose another name with -o.")
+    for file in files:
+        if any(path.is_relative_to(folder) for path in (file.resolve(), file.parent.resolve() / file.name)):
+            raise InputError(f"{folder} holds {file.name}, which is never replaced; choose another name with -o.")
 
 
 def _no_face(tally: Tally, said_of: str) -> str:
@@ -266,7 +292,7 @@ def _finish(partial: Path, folder: Path, info: FaceSetInfo) -> None:
     info.save(partial)
     for leftover in [*partial.glob("part-*"), partial / SETTINGS, partial / CHOSEN]:
         leftover.unlink(missing_ok=True)
-    old = folder.with_name(f".{folder.name}.old")
+    old = _aside(folder)
     remove(old)
     if folder.exists():
         folder.rename(old)

@@ -147,7 +147,11 @@ class FaceSet:
                 yield row
 
     def crop(self, row: FaceRow) -> np.ndarray:
-        """The stored crop, uint8 RGB (size, size, 3); one that another tool made larger or smaller is scaled back.
+        """The stored crop of a face, as ``picture`` reads it."""
+        return self.picture(row.file)
+
+    def picture(self, name: str) -> np.ndarray:
+        """The crop of that name, uint8 RGB (size, size, 3); one that another tool made larger or smaller is scaled back.
 
         Raises:
             InputError: its file is damaged or gone, or it is not square.
@@ -156,7 +160,7 @@ class FaceSet:
 
         from datasets.video import read_picture
 
-        file, size = self.folder / row.file, self.info.size
+        file, size = self.folder / name, self.info.size
         image = read_picture(file)
         _refuse_cut_off(file)
         height, width = image.shape[:2]

@@ -2,8 +2,9 @@
 
 ::
 
-    training.safetensors             what the next run goes on from
-    backups/step-001200.safetensors  older states, the newest few
+    training.safetensors                  what the next run goes on from
+    backups/step-001200.safetensors       older states, the newest few
+    backups/abandoned-002400.safetensors  later ones than the backup that was gone back to; they can be restored too
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 STATE, BACKUPS = "training.safetensors", "backups"
 HEADER = "run"
 LAST = "last"
+MOST_ABANDONED = 3
 
 
 def write_state(file: Path, header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:
@@ -54,11 +56,31 @@ def backup_file(folder: Path, step: int) -> Path:
     return Path(folder) / BACKUPS / f"step-{step:06d}.safetensors"
 
 
+def step_on_disk(folder: Path) -> int | None:
+    """The step of a folder's state, from its header alone; None where there is none that can be read."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(Path(folder) / STATE), framework="pt") as opened:
+            return int(json.loads((opened.metadata() or {})[HEADER])["step"])
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError):
+        return None
+
+
 def backups(folder: Path) -> dict[int, Path]:
     """The backups of a model's folder by step, oldest first, whether good or not."""
+    return _numbered(folder, "step-")
+
+
+def abandoned(folder: Path) -> dict[int, Path]:
+    """The backups, by step, that a return to an earlier one left behind."""
+    return _numbered(folder, "abandoned-")
+
+
+def _numbered(folder: Path, before: str) -> dict[int, Path]:
     found = {}
-    for file in (Path(folder) / BACKUPS).glob("step-*.safetensors"):
-        number = file.stem.removeprefix("step-")
+    for file in (Path(folder) / BACKUPS).glob(f"{before}*.safetensors"):
+        number = file.stem.removeprefix(before)
         if number.isdigit():
             found[int(number)] = file
     return dict(sorted(found.items()))
@@ -110,10 +132,11 @@ def advice(file: Path) -> str:
 def restore(folder: Path, which: str) -> int:
     """Put a backup in the place of the state; returns its step.
 
-    A good state that is newer than every backup is kept as a backup itself, a damaged one as ``*.damaged``.
+    A good state that has no backup yet is kept as one, a damaged one as ``*.damaged``. Backups of later steps are put
+    out of the rotation's way, a few of them kept.
 
     Args:
-        which: a step that there is a backup of, or ``last`` for the newest good one.
+        which: a step that there is a backup of, abandoned ones too, or ``last`` for the newest good one of the others.
 
     Raises:
         InputError: there is no such backup, or it is damaged; nothing was changed.
@@ -121,7 +144,7 @@ def restore(folder: Path, which: str) -> int:
     import shutil
 
     folder = Path(folder)
-    known = backups(folder)
+    known = dict(sorted((abandoned(folder) | backups(folder)).items()))
     said = f"there are: {', '.join(str(step) for step in known)}" if known else "there is none yet"
     if which == LAST:
         step = newest_good(folder)
@@ -135,7 +158,18 @@ def restore(folder: Path, which: str) -> int:
     _put_aside(folder)
     with replacing(folder / STATE) as temporary:
         shutil.copyfile(known[step], temporary)
+    _abandon(folder, step)
     return step
+
+
+def _abandon(folder: Path, step: int) -> None:
+    """Take the backups of later steps out of the rotation, which would keep them for ever; drop the oldest."""
+    later = [file for known, file in backups(folder).items() if known > step]
+    for file in later:
+        file.replace(file.with_name(file.name.replace("step-", "abandoned-", 1)))
+    by_time = sorted(abandoned(folder).values(), key=lambda file: file.stat().st_mtime_ns)
+    for old in by_time[: max(0, len(by_time) - max(MOST_ABANDONED, len(later)))]:
+        remove(old)
 
 
 def _put_aside(folder: Path) -> None:

@@ -114,7 +114,8 @@ class Workspace:
 
     def models(self) -> list[str]:
         """Names of the swap models that are trained here."""
-        return sorted(p.parent.name for p in (self.root / "model").glob("*/card.json"))
+        found = (self.root / "model").glob("*/card.json")
+        return sorted(p.parent.name for p in found if not p.parent.name.startswith("."))
 
     @property
     def detector(self) -> Path:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,25 +20,28 @@ import torch
 from torch import nn
 
 from datasets.atomic import write_json
-from datasets.checkpoint import load_checkpoint, save_checkpoint
+from datasets.checkpoint import load_checkpoint, read_card, save_checkpoint
 from datasets.device import pick_device, thread_count, torch_threads
 from datasets.errors import InputError
 from datasets.facearrays import FaceArrays
-from datasets.progress import Progress, silent
+from datasets.progress import Progress, silent, tell
 from synth.adversary import PatchAdversary
 from synth.architectures import Pair, network_of
+from synth.composite.blend import blend_mask
 from synth.crops import held_out, network_input
 from synth.heldout import contact_sheet, held_out_ssim, laid_out
 from synth.keeping import TEXTURE, data_hash, described, packed, unpacked
 from synth.method import Budget, Rendered
 from synth.objective import PEOPLE, Batch, Objective
-from synth.recipe import Recipe, recipe_from, with_options
+from synth.recipe import FROM, Recipe, recipe_from, with_options
 from synth.sampling import Carried, Faces, mirrored, recoloured, resized, yaw_weights
 from synth.texture import Texture, carried, neutral_texture, shrunk, with_detail
 from synth.training import STATE, Run
 
 FEWEST_FACES = 8
-BEGINNING = "start.json"
+# Parts of the crop's side: what is all likeness, and over what it fades.
+RIM = (0.02, 0.07)
+BEGINNING, UNKNOWN = "start.json", "not known"
 
 
 class AutoencoderMethod:
@@ -112,6 +116,8 @@ class AutoencoderMethod:
             textures = {who: neutral_texture(those.subset(splits[who][0])) for who, those in given.items()}
         data = {who: data_hash(those) for who, those in given.items()}
         start = self._start(Path(folder))
+        if start != UNKNOWN:
+            tell(progress, f"{start[0].upper()}{start[1:]}.")
         pair, shown = Pair(self.network), Pair(self._fresh())
         run = Run(
             pair,
@@ -178,30 +184,45 @@ class AutoencoderMethod:
             "notes": list(run.notes),
             "device": self.device,
             "threads": thread_count(),
-            "data": data,
+            "data": run.trained_on,
             "faces": {who: {"trained_on": len(splits[who][0]), "held_out": len(splits[who][1])} for who in PEOPLE},
             "heldout": {who: {"ssim": round(ssim[f"ssim_{who}"], 4)} for who in PEOPLE},
         }
+        if run.trained_on != data:
+            # No step was taken: the figures stay those of the faces that the weights come from.
+            with suppress(InputError):
+                earlier = read_card(folder)
+                self.card |= {name: earlier[name] for name in ("faces", "heldout") if name in earlier}
         self.save(folder)
         return self.card
 
     def _start(self, folder: Path) -> str:
         """Give a training that begins its first weights, and say where they, or those of one that goes on, come from.
 
-        Raises InputError for a start that is not there or does not fit.
+        Raises InputError for a start that is not there or does not fit, or that a person asks for and does not get.
         """
-        from synth.base import starting_weights
+        from synth.base import BASE, another_start, kept_word, shipped, starting_weights
 
-        note = folder / BEGINNING
+        note, word = folder / BEGINNING, self.recipe.start
+        asked = FROM in self.options
+        if asked and word == BASE and shipped(self.name) is None:
+            raise InputError(f"{self.name} has no base to start from; leave --from out, or give none or a folder.")
         if (folder / STATE).is_file():
-            return str(json.loads(note.read_text(encoding="utf-8"))["start"]) if note.is_file() else "not known"
+            held = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
+            said = str(held.get("start", UNKNOWN))
+            if asked and another_start(word, held):
+                raise InputError(
+                    f"The model in {folder} goes on from its own weights (what it began from: {said}); leave --from "
+                    "out, or train anew with --force."
+                )
+            return said
         mine = self.network.state_dict()
         shapes = {name: tuple(value.shape) for name, value in mine.items()}
-        tensors, said = starting_weights(self.name, self.recipe.start, shapes)
+        tensors, said = starting_weights(self.name, word, shapes)
         if tensors:
             self.network.load_state_dict({**mine, **tensors})
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(note, {"start": said})
+        write_json(note, {"start": said, "from": kept_word(word)})
         return said
 
     def _faces(self, who: str, faces: FaceArrays) -> Faces:
@@ -264,8 +285,10 @@ class AutoencoderMethod:
             if alike is not None:
                 fine = alike[index]
                 face = with_detail(face, fine) if self.size > side else face
-                # No loss looks at what lies outside the hull: the likeness is there, its skin spread beyond the face.
-                face += (1 - mask[..., None]) * (fine[..., :3].astype(np.float32) / 255 - face)
+                # Towards its rim a mesh holds hair and background too, which the network learned to draw: there the
+                # likeness is shown, whose skin is spread to the rim and beyond.
+                inner = blend_mask(mask, masks[index].astype(np.float32) / 255, *RIM)[..., None]
+                face = fine[..., :3].astype(np.float32) / 255 * (1 - inner) + face * inner
             yield Rendered(np.rint(face * 255).astype(np.uint8), mask)
 
     def save(self, folder: Path) -> None:

@@ -16,6 +16,7 @@ from datasets.errors import InputError
 
 WEIGHTS = Path(__file__).parent / "weights"
 BASE, NOTHING = "base", "none"
+COLD = "started from nothing"
 
 
 def shipped(method: str) -> Path | None:
@@ -36,10 +37,10 @@ def starting_weights(method: str, word: str, shapes: Mapping[str, tuple[int, ...
         InputError: the folder holds no model, or one of which nothing fits.
     """
     if word == NOTHING:
-        return {}, "started from nothing"
+        return {}, COLD
     folder = shipped(method) if word == BASE else Path(word)
     if folder is None:
-        return {}, f"started from nothing: {method} has no base yet"
+        return {}, f"{COLD}: {method} has no base yet"
     if not (folder / CARD).is_file():
         raise InputError(f"{folder} holds no model to start from; give base, none, or the folder of a model.")
     kind = str(read_card(folder).get("kind"))
@@ -55,6 +56,18 @@ def starting_weights(method: str, word: str, shapes: Mapping[str, tuple[int, ...
     called = "the base" if kind == "base" else f"the {card.get('method')} model"
     where = f"of {method}" if word == BASE else f"in {folder}"
     return fitting, f"started from {called} {where} ({card.get('step')} steps; {share})"
+
+
+def kept_word(word: str) -> str:
+    """How a start is written down: a folder with its whole path."""
+    return word if word in (BASE, NOTHING) else str(Path(word).resolve())
+
+
+def another_start(word: str, held: Mapping[str, str]) -> bool:
+    """Whether a start is another one than a training's, of which ``held`` was written down when it began."""
+    if held.get("start", "").startswith(COLD):
+        return word != NOTHING
+    return kept_word(word) != held.get("from")
 
 
 def _for_both(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

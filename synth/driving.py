@@ -11,9 +11,11 @@ The unit of everything here is the landmark box that crop coverages count in (``
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
+from datasets.errors import InputError
 from datasets.facearrays import FaceArrays
 from datasets.faces.mask import LEFT_EYE, LIPS, MESH_POINTS, RIGHT_EYE
 from datasets.faces.smooth import NOISE, SIGMA_SECONDS, smooth_points
@@ -43,6 +45,8 @@ BEYOND, LEAST_MOUTH, LEAST_PARTED, LEAST_WIDENING, MOST_BROW = 1.25, 0.06, 0.1, 
 # Departures below these are the mesh's noise: of the lips over the mouth's width, of the lids in boxes.
 STILL_MOUTH, STILL_LIDS = 0.02, 0.006
 CAMERA_STIFFNESS = 1e-3
+# Between one clip of the source and the next, in which the expression passes over; about as long as a syllable.
+JOIN_SECONDS = 0.2
 
 
 def to_units(points: np.ndarray, size: int, coverage: float) -> np.ndarray:
@@ -224,14 +228,21 @@ class Drive:
 def fitted_drive(source: FaceArrays, destination: FaceArrays) -> tuple[Drive, Rest, dict[str, float]]:
     """The source's expressions in the size and the range of the destination's face.
 
+    Of several clips, one drives after the other; pictures among them add to the source's rest and drive nothing.
+
     Returns:
         the drive, the destination's rest, and what both were seen to do: ``mouth_source``, ``mouth_destination``
         (95 % quantiles of ``lip_motion``), ``lids_source``, ``lids_destination`` (spread of the opening, boxes),
         ``parted_destination`` (95 % quantile of the opening between the lips, over the mouth's width).
+
+    Raises:
+        InputError: the source is pictures only, without any time.
     """
+    runs = _runs(source.times)
     theirs, shapes = rest_of(source)
     mine, own = rest_of(destination)
-    departures, own_departures = _smoothed(source.times, shapes - theirs.shape), own - mine.shape
+    own_departures = own - mine.shape
+    departures = np.concatenate([_smoothed(source.times[run], shapes[run] - theirs.shape) for run in runs])
     wide = mine.width() / theirs.width()
     mouth = departures * wide
     moved = lip_motion(mouth, mine.width())
@@ -258,7 +269,32 @@ def fitted_drive(source: FaceArrays, destination: FaceArrays) -> tuple[Drive, Re
         "lids_destination": float(np.ptp(np.quantile(lids, [0.01, 0.99]))),
         "parted_destination": parted,
     }
-    return Drive(source.times - source.times[0], np.asarray(total, dtype=np.float32)), mine, seen
+    return Drive(_end_to_end([source.times[run] for run in runs]), np.asarray(total, dtype=np.float32)), mine, seen
+
+
+def _runs(times: np.ndarray) -> list[slice]:
+    """The stretches of a source in which its time (N,) ascends: its clips, for each counts its own time from 0.
+
+    Raises:
+        InputError: there is none, as where the source is pictures only.
+    """
+    edges = [0, *(np.flatnonzero(np.diff(times) <= 0) + 1).tolist(), len(times)]
+    runs = [slice(first, last) for first, last in pairwise(edges) if last - first > 1]
+    if not runs:
+        raise InputError(
+            "The source is pictures only, which show no expression over time to drive the destination with; "
+            "take a source clip in which the face speaks, smiles or blinks."
+        )
+    return runs
+
+
+def _end_to_end(runs: list[np.ndarray]) -> np.ndarray:
+    """The times of several runs laid one after the other, from 0, ``JOIN_SECONDS`` between them."""
+    laid, at = [], 0.0
+    for times in runs:
+        laid.append(times - times[0] + at)
+        at = laid[-1][-1] + JOIN_SECONDS
+    return np.concatenate(laid)
 
 
 def _lids(departures: np.ndarray, theirs: Rest, mine: Rest, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

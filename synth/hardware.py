@@ -251,8 +251,8 @@ def is_out_of_memory(error: BaseException) -> bool:
 def memory_sentence(kept: str) -> str:
     """What to say when memory is used up; ``kept`` says what is left."""
     return (
-        "The memory of the device is used up: train with a smaller batch (--option batch=4), a smaller size or "
-        f"narrower networks, or with --precision bf16. {kept}"
+        "The memory of the device is used up: take a smaller batch, a smaller size, narrower networks or --precision "
+        f"bf16, as far as the method has such options, or --device cpu. {kept}"
     )
 
 

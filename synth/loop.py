@@ -44,6 +44,7 @@ class Loop:
         self.measure, self.show = measure, show
         self.measure_every, self.save_every = measure_every, save_every
         self.begun, self.before = time.monotonic(), run.state.seconds
+        self.first = run.state.step
         self.last_measure = self.last_save = self.last_backup = self.begun
         self.recent: deque[tuple[float, int]] = deque([(self.begun, run.state.step)])
         self.bad, self.returns, self.furthest = 0, 0, 0
@@ -74,9 +75,8 @@ class Loop:
     def go(self, batches: Batches, loss_of: LossOf) -> None:
         """Train until the budget is used up."""
         run = self.run
-        first = run.state.step
-        if run.hardware.first(self.part(first))[0] >= 1:
-            run.say_events()
+        if run.hardware.first(self.part(self.first))[0] >= 1:
+            run.say_unchanged(self.progress)
             return
         self._begin()
         trained = False
@@ -91,12 +91,17 @@ class Loop:
                             break
                 finally:
                     steps.close()  # type: ignore[attr-defined]
-        if trained:
-            self._finish()
+            if trained:
+                self._finish()
+            if stop.now:
+                raise Interrupted(
+                    f"Training was stopped at its end, step {run.state.step}; the same command writes the model."
+                )
 
     def _begin(self) -> None:
         """Say what is new since the state that the run goes on from, and hold on to one good state."""
         run = self.run
+        run.take_as_now()
         if run.state.finished:
             run.state.finished = False
             part = self.part(run.state.step)
@@ -127,7 +132,7 @@ class Loop:
     def _kept_at_memory_end(self, whole: bool) -> str:
         """Save what there is, if the weights are whole; what is kept, in words."""
         run = self.run
-        if whole and run.state.step and run.save():
+        if whole and run.state.step > self.first and run.save():
             return f"The state of step {run.state.step} is kept; the same command goes on from it."
         if (run.folder / STATE).is_file():
             return f"The last state that was saved is kept in {run.folder}."
@@ -254,7 +259,6 @@ class Loop:
 
     def _finish(self) -> None:
         run = self.run
-        self._measured()
         run.state.finished = True
         if not run.save():
             self._go_back("a weight was no number")
@@ -263,3 +267,5 @@ class Loop:
                 "command again to go on from it."
             )
         self._back_up()
+        # After the save, so that too little memory for measuring or a preview costs nothing that was learnt.
+        self._measured()

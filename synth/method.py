@@ -20,6 +20,9 @@ from datasets.facearrays import FaceArrays
 from datasets.progress import Progress, silent
 
 
+USES_BOTH = ("source", "destination")
+
+
 @dataclass(frozen=True)
 class Budget:
     """How long to train: until ``steps`` are done, or for ``minutes`` of wall time, whichever is given.
@@ -49,7 +52,8 @@ class SwapMethod(Protocol):
 
     Class attributes say what its crops are: ``name``, ``size`` (pixels) and ``coverage`` (crop side over the
     landmark box, see ``datasets.faces.align``); ``trains``: whether time makes it better, so that a budget means
-    something; ``composite``: settings of ``CompositeSettings`` that are this method's own defaults.
+    something; ``composite``: settings of ``CompositeSettings`` that are this method's own defaults; ``uses``: whose
+    pictures the result is made of, which its manifest names (a method without it uses both).
 
     A method is made with ``(seed, device, options)``; ``options`` are its own settings by name, as text or as values,
     and an unknown one raises InputError with those there are.
@@ -60,6 +64,7 @@ class SwapMethod(Protocol):
     coverage: ClassVar[float]
     trains: ClassVar[bool]
     composite: ClassVar[Mapping[str, Any]]
+    uses: ClassVar[tuple[str, ...]] = USES_BOTH
 
     def __init__(self, seed: int = 0, device: str = "auto", options: Mapping[str, Any] | None = None) -> None: ...
 

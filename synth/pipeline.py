@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,19 +13,21 @@ from typing import Any
 import numpy as np
 
 from datasets.ahead import ahead
-from datasets.atomic import refuse_overwrite, refuse_same, remove, replacing
+from datasets.atomic import refuse_overwrite, refuse_same, remove, replacing, write_json
+from datasets.checkpoint import CARD
 from datasets.errors import InputError, Interrupted
 from datasets.facearrays import FaceArrays
 from datasets.faceset import FaceSet, load_arrays
 from datasets.interrupt import StopRequested
 from datasets.progress import Progress, silent, tell
 from datasets.provenance.writer import Ingredient, Making, Marks, SyntheticWriter, write_picture
+from datasets.trainingstate import STATE, step_on_disk
 from datasets.trainingstate import restore as restore_backup
 from datasets.video import Frame, is_picture, probe
 from datasets.workspace import Role, Workspace
 from synth.composite.compositor import for_method
 from synth.composite.session import Settings
-from synth.method import Budget, SwapMethod, method_class
+from synth.method import USES_BOTH, Budget, SwapMethod, method_class, methods
 from synth.people import person_of
 from synth.rendering import LEFT, swapped_frames
 
@@ -31,6 +35,7 @@ MOST_FACES = 3000
 COMPOSED_AHEAD = 6
 MOST_PICTURES = 4
 ROLES: tuple[Role, Role] = ("source", "destination")
+TRAINED_ON = "trained_on.json"
 
 
 @dataclass
@@ -87,7 +92,7 @@ def train(
     Raises:
         Refused: a consent record is missing.
         InputError: no face sets, an unknown method or option, a model begun with other options, a damaged state, no
-            such backup, too little memory.
+            such backup, too little memory. With ``force`` the old model is there still unless a new state was saved.
         Interrupted: Ctrl-C; the same call goes on.
     """
     from synth.hardware import enough_memory, own_device, rank
@@ -98,17 +103,79 @@ def train(
     kind = method_class(method)
     folder = workspace.model(method)
     own_device()
-    with enough_memory("Nothing was trained yet."):
+    # Of several processes that train together, the first alone may change what is on disk.
+    first = rank() == 0
+    if force and (options or {}).get("from") and Path(options["from"]).resolve().is_relative_to(folder.resolve()):  # type: ignore[index]
+        raise InputError(f"{folder} is what --force replaces; copy it elsewhere, and give the copy to --from.")
+    if first:
+        _put_back(folder)
+    with enough_memory("What was saved before is kept."):
         model: SwapMethod = kind(seed=workspace.seed, device=device, options=options)
         source, destination = (training_faces(workspace, role, model, progress) for role in ROLES)
-    # Of several processes that train together, the first alone may change what is on disk.
-    if rank() == 0:
-        if force:
-            remove(folder)
-        if restore is not None:
-            step = restore_backup(folder, restore)
-            tell(progress, f"Going on from the backup of step {step}.")
-    return model.fit(source, destination, folder, budget, progress, _preview(workspace, method))
+        given = faces_now(workspace)
+        with _replaced(folder) if first and force else nullcontext():
+            if first and restore is not None:
+                step = restore_backup(folder, restore)
+                tell(progress, f"Going on from the backup of step {step}.")
+            before = step_on_disk(folder)
+            done = False
+            try:
+                card = model.fit(source, destination, folder, budget, progress, _preview(workspace, method))
+                done = not kind.trains
+                return card
+            finally:
+                if first and (done or step_on_disk(folder) != before):
+                    write_json(folder / TRAINED_ON, given)
+
+
+def faces_now(workspace: Workspace) -> dict[str, Any]:
+    """What tells the faces that a training would take from others: of each role the face set and its person's tracks.
+
+    Raises InputError when a face set is missing, or nobody can tell who is meant.
+    """
+    found: dict[str, Any] = {}
+    for role in ROLES:
+        faces = FaceSet(workspace.faces(role))
+        tracks, _ = person_of(workspace, role, faces)
+        chosen = sorted(tracks) if isinstance(tracks, frozenset) else tracks
+        found[role] = {"faces": faces.fingerprint(), "tracks": chosen}
+    return found
+
+
+def faces_of(folder: Path) -> dict[str, Any] | None:
+    """``faces_now`` of when the model in a folder was last trained; None where that was not written down."""
+    try:
+        held = json.loads((folder / TRAINED_ON).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return held if isinstance(held, dict) else None
+
+
+@contextmanager
+def _replaced(folder: Path) -> Iterator[None]:
+    """Set a model aside while another is made in its place; it comes back unless something was saved there."""
+    if folder.exists():
+        folder.rename(_aside(folder))
+    try:
+        yield
+    finally:
+        _put_back(folder)
+
+
+def _put_back(folder: Path) -> None:
+    """Remove a model that was set aside if there is another, else put it back: also after a kill."""
+    aside = _aside(folder)
+    if not aside.exists():
+        return
+    if (folder / STATE).is_file() or (folder / CARD).is_file():
+        remove(aside)
+    else:
+        remove(folder)
+        aside.rename(folder)
+
+
+def _aside(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.old")
 
 
 def _preview(workspace: Workspace, method: str) -> Callable[[int, np.ndarray], None]:
@@ -127,9 +194,11 @@ def describe(workspace: Workspace, method: str, settings: dict[str, Any], kind: 
     """What the manifest of an output of this workspace says.
 
     All clips of the source are named as ingredients; of many pictures, ``MOST_PICTURES``, whose titles say of how many,
-    and the hash of them all goes into the settings.
+    and the hash of them all goes into the settings. Of a method that uses nothing of the source, the source is none.
     """
-    sources = list(zip(workspace.clips("source"), workspace.names("source"), strict=True))
+    sources: list[tuple[Path, str]] = []
+    if "source" in getattr(methods().get(method), "uses", USES_BOTH):
+        sources = list(zip(workspace.clips("source"), workspace.names("source"), strict=True))
     pictures = sum(is_picture(file) for file, _ in sources)
     if pictures > MOST_PICTURES:
         named = [(file, name) for file, name in sources if is_picture(file)][:MOST_PICTURES]

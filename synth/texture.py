@@ -23,6 +23,8 @@ INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 3
 SPREAD = ((0.01, 1.0), (0.04, 1e-3), (0.25, 1e-6))
 SCALES = ((0.02, 1.0), (0.06, 1e-2), (0.25, 1e-5))
 MOST_AVERAGED = 10
+# Part of a picture's side that is left out at a mesh's rim, where it holds hair and background.
+RIM = 0.035
 # How much of the source's own proportions a swap keeps.
 SHAPE = 0.2
 CANDIDATES = 5
@@ -107,7 +109,7 @@ def filled(image: np.ndarray, inside: np.ndarray) -> np.ndarray:
     Args:
         inside: float32 (S, S) in [0, 1], the face.
     """
-    weight = cv2.erode(inside, np.ones((3, 3), np.uint8), iterations=max(1, round(0.02 * len(image))))[..., None]
+    weight = cv2.erode(inside, np.ones((3, 3), np.uint8), iterations=max(1, round(RIM * len(image))))[..., None]
     planes = np.dstack([image * weight, weight]).astype(np.float32)
     spread = np.zeros_like(planes)
     for sigma, share in SPREAD:

@@ -66,7 +66,8 @@ class Run:
         parts: further networks by name, each with a loss and an optimiser of its own.
         optimizers, rates: see ``Learner``.
         settings: what may change from one run to the next; a change is said and logged (batch, precision).
-        data: a hash of each person's faces; a change is said and logged too.
+        data: a hash of each person's faces; a change is said and logged too. ``run.trained_on`` is those of the faces
+            that the weights come from: where no step is taken, those of the state.
         kept: tensors that belong to the weights and are made once (a neutral texture); ``run.kept`` is those of the
             state that the run goes on from.
         precision, devices: see ``Hardware``.
@@ -101,7 +102,8 @@ class Run:
     ) -> None:
         self.folder, self.identity, self.schedule = Path(folder), dict(identity), schedule
         self.settings, self.data, self.kept = dict(settings or {}), dict(data or {}), dict(kept or {})
-        self.begun_with = dict(self.data)
+        self.begun_with, self.trained_on = dict(self.data), dict(self.data)
+        self._changes: list[tuple[str, str]] = []
         self.backups, self.backup_every = backups, backup_every
         first = next(model.parameters(), None)
         self.hardware = Hardware(first.device.type if first is not None else "cpu", precision, devices)
@@ -170,7 +172,7 @@ class Run:
             "notes": list(self.state.notes),
             "identity": self.identity,
             "settings": self.settings,
-            "data": self.data,
+            "data": self.trained_on,
             "begun_with": self.begun_with,
             "scale": self.hardware.scale,
         }
@@ -190,17 +192,37 @@ class Run:
                 "give the options it was begun with, or train anew with --force."
             ) from error
         self.begun_with = dict(header.get("begun_with") or self.data)
-        changed = [who for who, value in self.data.items() if header.get("data", {}).get(who, value) != value]
-        if changed:
-            self.note(
-                "other faces",
-                f"The faces of the {' and the '.join(changed)} are others than before; from step {self.state.step} on "
-                "the model trains on them as they are now.",
+        self.trained_on = self.data | dict(header.get("data") or {})
+        if changed := self._other_faces():
+            sentence = (
+                f"The faces of the {changed} are others than before; from step {self.state.step} on the model trains "
+                "on them as they are now."
             )
+            self._changes.append(("other faces", sentence))
         held = header.get("settings", {})
         said = ", ".join(f"{k} {v} (was {held[k]})" for k, v in self.settings.items() if k in held and held[k] != v)
         if said:
-            self.note("other settings", f"From step {self.state.step} on: {said}.")
+            self._changes.append(("other settings", f"From step {self.state.step} on: {said}."))
+
+    def _other_faces(self) -> str:
+        return " and the ".join(who for who, value in self.data.items() if self.trained_on.get(who) != value)
+
+    def take_as_now(self) -> None:
+        """Train on the faces and with the settings of this call, and note what is other than in the state."""
+        self.trained_on = dict(self.data)
+        for event, sentence in self._changes:
+            self.note(event, sentence)
+        self._changes.clear()
+
+    def say_unchanged(self, progress: Progress) -> None:
+        """Tell whoever watches that there is nothing to train."""
+        changed = self._other_faces()
+        before = f"The faces of the {changed} are others than the model was trained on, and its" if changed else "The"
+        tell(
+            progress,
+            f"{before} budget is used up: the model stays as it is at step {self.state.step}; give more --steps or "
+            "--minutes to go on, or --force to train anew.",
+        )
 
     def _take_up(self, header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         self.learner.unpack(tensors)

@@ -43,7 +43,8 @@ def clean(
     track: Tracks = None,
     progress: Progress = silent,
 ) -> Cleaned:
-    """Mark the faces of a set that should go. Marks alone change nothing; those of other reasons stay.
+    """Mark the faces of a set that should go. Marks alone change nothing; those of other reasons, and of
+    faces that are not looked at, stay.
 
     Args:
         reasons: names of ``datasets.curate.reasons.NAMES``.
@@ -73,7 +74,8 @@ def clean(
             marks.setdefault(name, {})[DAMAGED] = "its picture can't be read"
     # What a network has found is not forgotten because the next run has none.
     renewed = [reason for reason in reasons if reason != WRONG_PERSON or network is not None]
-    whole = mark(read_marks(faces.folder), marks, (*renewed, DAMAGED))
+    looked_at = {*figures.file, *figures.damaged}
+    whole = mark(read_marks(faces.folder), marks, (*renewed, DAMAGED), looked_at)
     write_marks(faces.folder, whole)
     return Cleaned(len(figures) + len(figures.damaged), whole, found, tuple(notes))
 
@@ -124,13 +126,12 @@ def _shape_likeness(faces: FaceSet, tracks: Tracks) -> dict[int, float]:
 def _embed(faces: FaceSet, figures: Figures, file: Path, progress: Progress) -> np.ndarray:
     """The set's embeddings, float32 (N, 128). A crop that has gone meanwhile gets the mean: no mark."""
     from datasets.faces.identity import LENGTH, IdentityEmbedding, aligned
-    from datasets.video import read_picture
 
     network = IdentityEmbedding(file)
     vectors = np.full((len(figures), LENGTH), np.nan, np.float32)
     for i, (name, points) in enumerate(zip(figures.file, figures.five_points, strict=True)):
         try:
-            vectors[i] = network.embed([aligned(read_picture(faces.folder / name), points)])[0]
+            vectors[i] = network.embed([aligned(faces.picture(name), points)])[0]
         except InputError:
             continue
         progress("telling people apart", i + 1, len(figures))

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,15 +52,24 @@ def write_marks(folder: Path, marks: Mapping[str, Mapping[str, str]]) -> None:
     _write(Path(folder) / MARKS, marks)
 
 
-def mark(marks: Mapping[str, Mapping[str, str]], found: Mapping[str, Mapping[str, str]], renew: Iterable[str]) -> Marks:
+def mark(
+    marks: Mapping[str, Mapping[str, str]],
+    found: Mapping[str, Mapping[str, str]],
+    renew: Iterable[str],
+    among: Collection[str] | None = None,
+) -> Marks:
     """Marks with new ones joined in.
 
     Args:
         found: the new marks.
         renew: reasons whose old marks are forgotten first.
+        among: crops of which they are forgotten; of all when None.
     """
     gone = set(renew)
-    joined = {file: {r: said for r, said in why.items() if r not in gone} for file, why in marks.items()}
+    joined = {
+        file: {r: said for r, said in why.items() if r not in gone or (among is not None and file not in among)}
+        for file, why in marks.items()
+    }
     for file, why in found.items():
         joined.setdefault(file, {}).update(why)
     return {file: why for file, why in sorted(joined.items()) if why}

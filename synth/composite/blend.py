@@ -8,9 +8,7 @@ import numpy as np
 RIM = 2
 
 
-def blend_mask(
-    learned: np.ndarray, hull: np.ndarray, erode: float, blur: float, mask: str = "both", kept: np.ndarray | None = None
-) -> np.ndarray:
+def blend_mask(learned: np.ndarray, hull: np.ndarray, erode: float, blur: float, mask: str = "both") -> np.ndarray:
     """The mask drawn in (or grown) and softened, zero at the crop's rim.
 
     Args:
@@ -18,15 +16,13 @@ def blend_mask(
         erode: how far the edge is drawn in, as a fraction of the crop's side; below 0 it grows.
         blur: width of the soft edge, as a fraction of the crop's side.
         mask: ``learned``, ``hull``, or ``both``: where both agree.
-        kept: float32 (S, S) in [0, 1], what is in front of the face: taken out of the finished mask.
 
     Returns:
         float32 (S, S) in [0, 1]. With ``erode`` and ``blur`` both 0 it is the chosen mask itself, as it is. Otherwise
         it is exactly zero on the crop's outermost pixels and, unless grown, outside the chosen mask.
     """
     inner = {"both": np.minimum(learned, hull), "learned": learned, "hull": hull}[mask]
-    alpha = np.clip(inner, 0, 1).astype(np.float32) if erode == 0 and blur == 0 else _softened(inner, erode, blur)
-    return alpha if kept is None else alpha * (1 - kept)
+    return np.clip(inner, 0, 1).astype(np.float32) if erode == 0 and blur == 0 else _softened(inner, erode, blur)
 
 
 def _softened(inner: np.ndarray, erode: float, blur: float) -> np.ndarray:

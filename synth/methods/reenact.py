@@ -206,7 +206,7 @@ class Reenact:
             "batch": self.batch,
             "device": self.device,
             "threads": thread_count(),
-            "data": data,
+            "data": run.trained_on,
             "faces": {
                 "source": {"driving": len(source)},
                 "destination": {"trained_on": len(training), "held_out": len(held)},

@@ -99,6 +99,7 @@ class SelfBlend:
     coverage: ClassVar[float] = 1.6
     trains: ClassVar[bool] = False
     fewest_faces: ClassVar[int] = 1
+    uses: ClassVar[tuple[str, ...]] = ("destination",)
     composite: ClassVar[Mapping[str, Any]] = {"mode": "raw", "mask": "learned", "erode": 0.0, "blur": 0.0}
 
     def __init__(self, seed: int = 0, device: str = "auto", options: Mapping[str, Any] | None = None) -> None:

@@ -380,3 +380,36 @@ def test_a_sheet_shows_every_face_and_its_marks(own: FaceSet, tmp_path: Path) ->
 def test_a_spread_has_both_ends() -> None:
     assert spread(3, 10) == [0, 1, 2]
     assert spread(100, 4) == [0, 33, 66, 99]
+
+
+def test_cleaning_one_person_keeps_the_marks_of_the_others(two_people: Path, tmp_path: Path) -> None:
+    faces = FaceSet(Path(shutil.copytree(two_people, tmp_path / "faces")))
+    first, second = (track["id"] for track in faces.info.tracks)
+    marks = clean(faces, ["tiny"], Limits(width=5000), track=first).marks
+    both = clean(faces, ["tiny"], Limits(width=5000), track=second).marks
+    assert marks and set(marks) < set(both) and len(both) == faces.info.faces
+    left = clean(faces, ["tiny"], Limits(width=1), track=second).marks
+    assert left == marks
+
+
+def test_a_resized_crop_is_embedded_at_the_place_of_the_face(own: FaceSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    from datasets.curate.clean import _embed
+    from datasets.faces import identity
+
+    seen: list[np.ndarray] = []
+
+    class Network:
+        def __init__(self, file: Path) -> None: ...
+
+        def embed(self, crops: list[np.ndarray]) -> np.ndarray:
+            seen.extend(crops)
+            return np.ones((len(crops), identity.LENGTH), np.float32)
+
+    monkeypatch.setattr(identity, "IdentityEmbedding", Network)
+    figures = measure(own).subset(np.arange(1))
+    _embed(own, figures, Path("network"), lambda *_: None)
+    file = own.folder / figures.file[0]
+    image = cv2.imread(str(file))
+    cv2.imwrite(str(file), cv2.resize(image, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC))
+    _embed(own, figures, Path("network"), lambda *_: None)
+    assert np.abs(seen[0].astype(float) - seen[1]).mean() < 3

@@ -142,12 +142,50 @@ def test_force_replaces_the_old_set_only_at_the_end(film: Path, tmp_path: Path) 
     old = tmp_path / "faces"
     old.mkdir()
     (old / "old.txt").write_text("old")
+    (old / "face_set.json").write_text("{}")
 
     def look(step: str, done: float, total: float | None, note: str = "") -> None:
         assert (old / "old.txt").exists()
 
     extract(film, old, every=10, size=32, force=True, progress=look)
     assert not (old / "old.txt").exists() and FaceSet(old).info.frames == 5
+    assert [path.name for path in tmp_path.iterdir()] == ["faces"]
+
+
+def test_force_replaces_a_face_set_and_nothing_else(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, held, file = tmp_path / "mine", tmp_path / "held", tmp_path / "file"
+    for folder in (mine, held):
+        folder.mkdir()
+        (folder / "notes.txt").write_text("mine")
+    (held / "face_set.json").write_text("{}")
+    (held / "film.mp4").write_bytes(film.read_bytes())
+    (held / "link.mp4").symlink_to(film)
+    file.write_text("a file")
+    before = sorted(tmp_path.rglob("*"))
+    monkeypatch.chdir(mine)
+    for clip_file, target, said in (
+        (film, mine, "no face set"),
+        (film, Path("."), "no face set"),
+        (film, file, "is a file"),
+        (held / "film.mp4", held, "holds film.mp4"),
+        (held / "link.mp4", held, "holds link.mp4"),
+    ):
+        with pytest.raises(InputError, match=said):
+            extract(clip_file, target, force=True)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_set_moved_aside_by_a_killed_run_comes_back(film: Path, tmp_path: Path) -> None:
+    aside, wanted = tmp_path / ".faces.old", tmp_path / "faces"
+    aside.mkdir()
+    (aside / "face_set.json").write_text("{}")
+    with pytest.raises(InputError, match="back as it was"):
+        extract(film, wanted, every=25, size=32)
+    assert [path.name for path in tmp_path.iterdir()] == ["faces"] and (wanted / "face_set.json").read_text() == "{}"
+    wanted.rename(aside)
+    assert extract(film, wanted, every=25, size=32, force=True).frames == 2
     assert [path.name for path in tmp_path.iterdir()] == ["faces"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from datasets.errors import InputError
 from datasets.facearrays import FaceArrays
 from synth.driving import (
     EYE_POINTS,
@@ -93,3 +94,42 @@ def test_a_limit_rises_everywhere_and_leaves_what_is_small() -> None:
     assert (
         (np.diff(bent) >= 0).all() and bent.max() <= 1.0 and np.array_equal(bent[amounts < 0.5], amounts[amounts < 0.5])
     )
+
+
+def mimed(times: list[float], talk: np.ndarray) -> FaceArrays:
+    """Faces whose lower lip stands as far down as ``talk`` says, crop pixels."""
+    from datasets.faces.mesh import mean_mesh
+
+    count, size, coverage = len(times), 64, 1.6
+    flat = to_pixels(mean_mesh()[:, :2], size, coverage)
+    landmarks = np.repeat(flat[None], count, axis=0)
+    landmarks[:, LIP_PAIRS[:, 1], 1] += talk[:, None]
+    return FaceArrays(
+        images=np.zeros((count, size, size, 3), np.uint8),
+        masks=np.zeros((count, size, size), np.uint8),
+        landmarks=landmarks,
+        frames=np.arange(count),
+        times=np.array(times),
+        angles=np.zeros((count, 3), np.float32),
+        coverage=coverage,
+    )
+
+
+def test_several_clips_drive_one_after_the_other_and_pictures_among_them_do_not() -> None:
+    one, two = [i / 25 for i in range(20)], [2 + i / 25 for i in range(30)]
+    times = [*one, 0.0, 0.0, *two, *one]
+    first, second = np.linspace(0, 2, 20), np.linspace(2, 0, 30)
+    talk = np.concatenate([first, [2.5, 2.5], second, first])
+    faces = mimed(times, talk)
+    drive, rest, _ = fitted_drive(faces, faces)
+    # A picture right before a clip that begins later is counted to it.
+    assert (np.diff(drive.times) > 0).all() and drive.times[0] == 0
+    assert drive.times[19] == pytest.approx(19 / 25) and len(drive.times) == len(drive.departures) == 71
+    opened = opening(rest.shape + drive.departures, LIP_PAIRS)
+    assert np.corrcoef(opened, np.concatenate([first, [2.5], second, first]))[0, 1] > 0.95
+
+
+def test_pictures_only_drive_nothing_and_that_is_said() -> None:
+    moving = mimed([i / 25 for i in range(20)], np.linspace(0, 2, 20))
+    with pytest.raises(InputError, match="pictures only"):
+        fitted_drive(mimed([0.0] * 12, np.linspace(0, 2, 12)), moving)

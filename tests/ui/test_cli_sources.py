@@ -8,10 +8,12 @@ import cv2
 import pytest
 from footage import Looped, counterface, destination_clip, living, tree, write_clip
 
+from datasets.errors import InputError
 from datasets.faceset import FaceSet
-from datasets.workspace import open_workspace
+from datasets.workspace import Choice, Workspace, open_workspace
 from synth.pipeline import describe
 from ui.commands.options import spread
+from ui.commands.people import same_people
 
 CPU = ("--device", "cpu", "-q")
 GROUND = ("--consent", "public-domain")
@@ -133,3 +135,19 @@ def test_a_choice_of_people_is_checked_and_kept(looped: Looped, clips: Path, tmp
 def test_people_are_said_of_workspaces(clips: Path, tmp_path: Path) -> None:
     said = counterface("extract", clips / "one.mp4", "-o", tmp_path / "f", "--source-track", 0, "-q")
     assert said.code == 2 and "is no workspace" in said.error and not (tmp_path / "f").exists()
+
+
+def test_a_reference_that_is_no_file_is_said_when_a_workspace_goes_on(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path, {}, ())
+    with pytest.raises(InputError, match="no file"):
+        same_people(workspace, {"source": Choice(reference=tmp_path / "mistyped.jpg")})
+
+
+def test_a_manifest_names_only_those_of_whom_something_is_in_the_result(clips: Path, tmp_path: Path) -> None:
+    root = tmp_path / "w"
+    sources = ["--source", clips / "pictures"]
+    assert counterface("new", root, *sources, "--destination", clips / "target.mp4", *GROUND).code == 0
+    workspace = open_workspace(root)
+    own = describe(workspace, "self-blend", {}, "swap", "result.mp4")
+    assert [entry.relationship for entry in own.ingredients] == ["parentOf"] and own.settings == {}
+    assert len(describe(workspace, "graphics", {}, "swap", "result.mp4").ingredients) == 5

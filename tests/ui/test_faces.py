@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from footage import counterface, tree
 
 from datasets.faceset import FaceSet
 from datasets.video import read_picture
+from datasets.workspace import Choice, Workspace, choose_people
+from ui.services.facesets import open_set
 
 
 @pytest.fixture
@@ -92,3 +95,26 @@ def test_what_cannot_be_done_is_said_in_one_sentence(own: Path, tmp_path: Path, 
     answer = counterface("faces", *(argument.format(**places) for argument in arguments), "-q")
     assert answer.code == 2 and said in answer.error
     assert {name: held for name, held in tree(own).items() if name != "figures.parquet"} == before
+
+
+def test_limits_that_are_given_with_apply_are_looked_at_first(own: Path) -> None:
+    said = counterface("faces", "clean", own, "--apply", "--width", 5000, "-q")
+    assert said.code == 2 and "none would be left" in said.error
+    assert counterface("faces", "clean", own, "--forget", "-q").code == 0
+    said = counterface("faces", "clean", own, "--apply", "--reasons", "tiny", "--width", 40, "-q")
+    assert said.code == 2 and "Nothing is marked" in said.error
+    for alone in ("--restore", "--forget"):
+        said = counterface("faces", "clean", own, alone, "--width", 30, "-q")
+        assert said.code == 2 and "stand alone" in said.error
+
+
+def test_a_workspaces_face_set_named_by_its_folder_is_of_the_chosen_person(
+    own_workspace: Callable[..., Workspace], tmp_path: Path
+) -> None:
+    workspace = choose_people(own_workspace(), {"destination": Choice(track=0)})
+    opened = open_set(workspace.faces("destination"), None)
+    assert opened.role == "destination" and opened.workspace is not None
+    assert opened.workspace.person("destination") == Choice(track=0)
+    copied = tmp_path / "data_dst" / "aligned"
+    shutil.copytree(workspace.faces("destination"), copied)
+    assert open_set(copied, None).role == "destination" and open_set(copied, None).workspace is None

@@ -20,8 +20,14 @@ SetArgument = Annotated[
 ]
 Role = Annotated[str | None, typer.Option("--role", help="Of a workspace: source or destination.")]
 Track = Annotated[
-    int | None, typer.Option("--track", min=0, help="Only this person's faces; the main one's by default.")
+    int | None,
+    typer.Option("--track", min=0, help="Only this track's faces; by default the chosen person's, or the main one's."),
 ]
+ShownTrack = Annotated[
+    int | None, typer.Option("--track", min=0, help="Only this track's faces; everyone's by default.")
+]
+# Options of clean that say how to look: with one of these, faces are looked at also when marks are applied.
+LOOKING = ("reasons", "blur", "width", "score", "inside", "shape", "bits", "likeness", "embedding", "track")
 
 
 def register(app: typer.Typer) -> None:
@@ -94,6 +100,7 @@ def sort(
 
 
 def clean(
+    context: typer.Context,
     faceset: SetArgument,
     reasons: Annotated[
         str | None,
@@ -116,7 +123,14 @@ def clean(
     links: Annotated[
         Path | None, typer.Option("--from", help="Mark the faces whose links you deleted from this folder of sort -o.")
     ] = None,
-    apply: Annotated[bool, typer.Option("--apply", help="Move what is marked to the trash beside the set.")] = False,
+    apply: Annotated[
+        bool,
+        typer.Option(
+            "--apply",
+            help="Move all that is marked to the trash beside the set; given with --reasons, a limit, --embedding or "
+            "--track, look and mark with these first.",
+        ),
+    ] = False,
     restore: Annotated[bool, typer.Option("--restore", help="Bring everything back from that trash.")] = False,
     forget: Annotated[bool, typer.Option("--forget", help="Forget all marks.")] = False,
     role: Role = None,
@@ -131,8 +145,9 @@ def clean(
     from datasets.curate.reasons import Limits, chosen
     from ui.services.facesets import open_set, person
 
-    if restore + forget + (apply or reasons is not None or links is not None) > 1:
-        raise InputError("--restore and --forget stand alone, without --apply, --reasons and --from.")
+    looks = any(_given(context, name) for name in LOOKING)
+    if restore + forget + (apply or looks or links is not None) > 1:
+        raise InputError("--restore and --forget stand alone, without --apply, --from, and what says how to look.")
     opened = open_set(faceset, role)
     faces = opened.faces
     value: dict[str, Any] = {"set": str(faces.folder)}
@@ -153,7 +168,7 @@ def clean(
                 marking.write_marks(faces.folder, marking.mark(marking.read_marks(faces.folder), found, [THROWN_OUT]))
                 value["found"] = {THROWN_OUT: len(found)}
                 console.say(f"{THROWN_OUT:<14}{len(found):>6}")
-            if reasons is not None or not (apply or links is not None):
+            if looks or not (apply or links is not None):
                 limits = Limits(blur, width, score, inside, shape, bits, identity=likeness)
                 whose = person(opened, track, console)
                 done = look(faces, chosen(reasons, opened.destination), limits, embedding, whose, console)
@@ -186,6 +201,12 @@ def clean(
         print(said)
 
 
+def _given(context: typer.Context, name: str) -> bool:
+    """Whether an option was typed, be it with the value that it has by default."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
 def show(
     faceset: SetArgument,
     output: Annotated[Path, typer.Option("-o", "--output", help="The contact sheet, .jpg or .png.")] = Path(
@@ -196,7 +217,7 @@ def show(
     every: Annotated[bool, typer.Option("--all", help="Every face, on as many sheets as it takes.")] = False,
     marked: Annotated[bool, typer.Option("--marked", help="Only faces that are marked.")] = False,
     role: Role = None,
-    track: Track = None,
+    track: ShownTrack = None,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:

@@ -70,12 +70,14 @@ def check_tracks(workspace: Workspace, people: Mapping[Role, Choice], force: boo
 
 
 def same_people(workspace: Workspace, people: Mapping[Role, Choice]) -> None:
-    """Raise InputError when a workspace was begun with another choice of people than these."""
+    """Raise InputError when a workspace was begun with another choice of people than these, or a reference is no file."""
     from datasets.workspace import sha256
 
     for role, choice in people.items():
         held = workspace.settings.get("people", {}).get(role, {})
-        digest = None if choice.reference is None or not choice.reference.is_file() else sha256(choice.reference)
+        if choice.reference is not None and not choice.reference.is_file():
+            raise InputError(f"There is no file {choice.reference}.")
+        digest = None if choice.reference is None else sha256(choice.reference)
         if (held.get("track"), held.get("sha256")) != (choice.track, digest):
             raise InputError(
                 f"{workspace.root} was begun with another choice of the {role}; choose another workspace, or change "

@@ -27,7 +27,7 @@ class Opened:
     Attributes:
         faces: the set.
         role: whose it is, when that can be told.
-        workspace: the one it is in, when it was named by it.
+        workspace: the one it is in, whether it was named by it or by the face set's own folder.
     """
 
     faces: FaceSet
@@ -53,8 +53,13 @@ def open_set(path: Path, role: str | None) -> Opened:
         return Opened(FaceSet(workspace.faces(known)), known, workspace)
     if role is not None:
         raise InputError(f"{path} is no workspace, and --role is for one.")
-    faces, parent = FaceSet(path), path.resolve().parent.name
-    found = next((name for name, short in SHORT.items() if short == parent), None)
+    faces, folder = FaceSet(path), path.resolve()
+    found = next((name for name, short in SHORT.items() if short == folder.parent.name), None)
+    root = folder.parent.parent
+    if found is not None and (root / SETTINGS).is_file():
+        workspace = open_workspace(root)
+        if workspace.faces(found) == folder:
+            return Opened(faces, found, workspace)
     return Opened(faces, found, None)
 
 

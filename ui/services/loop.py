@@ -129,14 +129,21 @@ def whole_loop(
     from evaluate.loop import judged_model, merged_with, score_result, train_detector
     from evaluate.report import write_report
     from synth.method import method_class
-    from synth.pipeline import train
+    from synth.pipeline import faces_now, faces_of, train
     from ui.services.trained import described
 
     workspace.require_consent()
     check(workspace, console)
     model = workspace.model(method)
-    if not (method_class(method).trains and _satisfied(model, budget)):
-        card = train(workspace, method, budget, device, False, console)
+    now, then, trains = faces_now(workspace), faces_of(workspace.model(method)), method_class(method).trains
+    # Of a model of an earlier version nobody knows the faces; one that trains is taken for what it says.
+    others = [role for role in ROLES if then is not None and then.get(role) != now[role]]
+    if others:
+        made = "it is trained anew" if trains else "it is made anew"
+        console.say(f"The faces of the {' and the '.join(others)} are others than the model was made from: {made}.")
+    enough = _satisfied(model, budget) if trains else then is not None and (model / "card.json").is_file()
+    if others or not enough:
+        card = train(workspace, method, budget, device, bool(others), console)
         console.say(f"swap model: {described(card, method_class(method).trains)}.")
     if not _fresh(workspace, read_card(model)):
         merged(workspace, method, for_method(method), device, console)
