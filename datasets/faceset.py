@@ -151,7 +151,8 @@ class FaceSet:
         return self.picture(row.file)
 
     def picture(self, name: str) -> np.ndarray:
-        """The crop of that name, uint8 RGB (size, size, 3); one that another tool made larger or smaller is scaled back.
+        """The crop of that name, uint8 RGB (size, size, 3); one that another tool made larger or smaller is scaled
+        back.
 
         Raises:
             InputError: its file is damaged or gone, or it is not square.

@@ -19,7 +19,6 @@ from datasets.errors import InputError
 from datasets.facearrays import FaceArrays
 from datasets.progress import Progress, silent
 
-
 USES_BOTH = ("source", "destination")
 
 

@@ -105,7 +105,8 @@ def train(
     own_device()
     # Of several processes that train together, the first alone may change what is on disk.
     first = rank() == 0
-    if force and (options or {}).get("from") and Path(options["from"]).resolve().is_relative_to(folder.resolve()):  # type: ignore[index]
+    start = str((options or {}).get("from") or "none")
+    if force and start not in ("base", "none") and Path(start).resolve().is_relative_to(folder.resolve()):
         raise InputError(f"{folder} is what --force replaces; copy it elsewhere, and give the copy to --from.")
     if first:
         _put_back(folder)

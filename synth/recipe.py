@@ -47,7 +47,7 @@ class Recipe:
         dims: widths of the networks.
         fold: the picture goes in by pixel-unshuffle and comes out by pixel-shuffle of this factor: 1, 2 or 4.
         likeness: whether the decoder starts from the neutral texture bent to the landmarks (``synth.texture``).
-        shape: with a likeness, how much of the source's own proportions a swap keeps, 0 to 1 (``carry_over``).
+        shape: with a likeness, how much of the source's own shape a swap keeps, 0 to 1 (``carry_over``).
         pixel_norm: whether the plane that the decoder starts from is brought to unit length in each pixel.
         batch: faces of each person in a step.
         eyes_mouth: weight of the absolute error at eyes and mouth.

@@ -25,8 +25,8 @@ SCALES = ((0.02, 1.0), (0.06, 1e-2), (0.25, 1e-5))
 MOST_AVERAGED = 10
 # Part of a picture's side that is left out at a mesh's rim, where it holds hair and background.
 RIM = 0.035
-# How much of the source's own proportions a swap keeps.
-SHAPE = 0.2
+# How much of the source's own shape a swap keeps.
+SHAPE = 0.3
 CANDIDATES = 5
 
 
@@ -100,6 +100,8 @@ def bend(image: np.ndarray, points: np.ndarray, wanted: np.ndarray) -> np.ndarra
     mesh = rasterise(with_irises_between_lids(wanted), None, size)
     inside = mesh.spread(with_irises_between_lids(points))
     x.ravel()[mesh.pixels], y.ravel()[mesh.pixels] = inside[:, 0], inside[:, 1]
+    # Where an extreme expression folds the mesh, single pixels come from the wrong side of the fold; edges stay.
+    x, y = cv2.medianBlur(x, 5), cv2.medianBlur(y, 5)
     return cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
@@ -229,10 +231,13 @@ def likeness(texture: Texture, landmarks: np.ndarray, living: Texture | None = N
 def carry_over(landmarks: np.ndarray, rest: np.ndarray, new_rest: np.ndarray, share: float = SHAPE) -> np.ndarray:
     """The same expression on another face, (478, 2): moved by ``share`` of what parts the two faces at rest.
 
-    With 0 the new face takes the shape of the old one, with 1 it keeps its own. A swap that keeps its own shape is a
-    little nearer to the source in identity, and its pose and landmarks stray from the destination's.
+    They are compared after the affine map that brings the one nearest to the other, so that place, size, turn and
+    proportions stay the old face's, and what is its own of the new one's brows, eyes, nose and mouth comes through.
+    With 0 the new face takes the shape of the old one altogether.
     """
-    return (landmarks + share * (new_rest - rest)).astype(np.float32)
+    plane = np.column_stack([new_rest, np.ones(len(new_rest))]).astype(np.float64)
+    brought = plane @ np.linalg.lstsq(plane, rest.astype(np.float64), rcond=None)[0]
+    return (landmarks + share * (brought - rest)).astype(np.float32)
 
 
 def carried(
@@ -245,7 +250,7 @@ def carried(
     Args:
         source, rest: source and destination at rest, at the crop's size.
         crop, mask, landmarks: uint8 RGB (S, S, 3), its hull uint8 (S, S), float32 (478, 2) in crop pixels.
-        share: how much of the source's own proportions is kept (``carry_over``).
+        share: how much of the source's own shape is kept (``carry_over``).
     """
     wanted = carry_over(landmarks, rest.landmarks, source.landmarks, share)
     living = None

@@ -167,7 +167,7 @@ def test_force_replaces_a_face_set_and_nothing_else(
     monkeypatch.chdir(mine)
     for clip_file, target, said in (
         (film, mine, "no face set"),
-        (film, Path("."), "no face set"),
+        (film, Path(), "no face set"),
         (film, file, "is a file"),
         (held / "film.mp4", held, "holds film.mp4"),
         (held / "link.mp4", held, "holds link.mp4"),

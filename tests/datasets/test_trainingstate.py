@@ -10,7 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datasets.errors import InputError
-from datasets.trainingstate import STATE, back_up, backups, newest_good, read_state, restore, write_state
+from datasets.trainingstate import (
+    STATE,
+    abandoned,
+    back_up,
+    backups,
+    newest_good,
+    read_state,
+    restore,
+    step_on_disk,
+    write_state,
+)
 
 HEADER = {"step": 12, "seconds": 3.5, "identity": {"seed": 1, "name": "é"}}
 TENSORS = {
@@ -71,3 +81,22 @@ def test_a_damaged_state_is_put_aside_when_a_backup_takes_its_place(tmp_path: Pa
     assert (tmp_path / STATE).with_suffix(".damaged").read_bytes() == b"damaged"
     back_up(tmp_path, 13, 0)
     assert list(backups(tmp_path)) == [12]
+
+
+def test_after_a_return_the_later_backups_leave_the_rotation_and_can_be_returned_to(tmp_path: Path) -> None:
+    def reach(step: int) -> None:
+        write_state(tmp_path / STATE, HEADER | {"step": step}, {"a": torch.tensor(float(step))})
+
+    for step in (10, 20, 30):
+        reach(step)
+        back_up(tmp_path, step, 3)
+    reach(35)
+    assert restore(tmp_path, "10") == 10 == step_on_disk(tmp_path)
+    assert list(backups(tmp_path)) == [10] and list(abandoned(tmp_path)) == [20, 30, 35]
+    for step in (12, 14, 16):
+        reach(step)
+        back_up(tmp_path, step, 3)
+    assert list(backups(tmp_path)) == [12, 14, 16] and newest_good(tmp_path) == 16
+    assert restore(tmp_path, "30") == 30 and read_state(tmp_path / STATE)[1]["a"] == 30
+    assert restore(tmp_path, "last") == 16 and len(abandoned(tmp_path)) == 3
+    assert step_on_disk(tmp_path / "nowhere") is None

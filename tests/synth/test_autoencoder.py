@@ -45,6 +45,19 @@ def trained(plain: People, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+class Hearing:
+    """Listens to sentences."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def __call__(self, step: str, done: float, total: float | None, note: str = "") -> None:
+        pass
+
+    def say(self, sentence: str) -> None:
+        self.heard.append(sentence)
+
+
 def rendered(model: Any, faces: FaceArrays) -> np.ndarray:
     made = model.render(faces.images[:2], faces.masks[:2], faces.landmarks[:2], faces.times[:2])
     return np.stack([one.face for one in made])
@@ -87,9 +100,18 @@ def test_a_start_is_taken_once_and_told(plain: People, trained: Path, tmp_path: 
     model = tiny(**{"from": str(trained)})
     card = model.fit(*plain, tmp_path, Budget(steps=1))
     assert "2 steps" in card["start"] and str(trained) in card["start"]
-    assert tiny().fit(*plain, tmp_path, Budget(steps=2))["start"] == card["start"]
-    cold = tiny(**{"from": "base"}).fit(*plain, tmp_path / "cold", Budget(steps=1))
-    assert cold["start"] == "started from nothing: df has no base yet"
+    assert tiny(**{"from": str(trained)}).fit(*plain, tmp_path, Budget(steps=2))["start"] == card["start"]
+    with pytest.raises(InputError, match="--force"):
+        tiny().fit(*plain, tmp_path, Budget(steps=2))
+    own = {name: value for name, value in TINY.items() if name != "from"}
+    said = Hearing()
+    cold = method_class("df")(seed=1, device="cpu", options=own).fit(*plain, tmp_path / "c", Budget(steps=1), said)
+    assert (
+        cold["start"] == "started from nothing: df has no base yet" and said.heard.count(f"S{cold['start'][1:]}.") == 1
+    )
+    assert tiny().fit(*plain, tmp_path / "c", Budget(steps=2))["start"] == cold["start"]
+    with pytest.raises(InputError, match="df has no base to start from"):
+        tiny(**{"from": "base"}).fit(*plain, tmp_path / "cold", Budget(steps=1))
     with pytest.raises(InputError, match="holds no model to start from"):
         tiny(**{"from": str(tmp_path / "nowhere")}).fit(*plain, tmp_path / "none", Budget(steps=1))
 
@@ -137,3 +159,20 @@ def _textures(model: Any) -> dict[str, torch.Tensor]:
     parts = {f"texture.{who}.image": t.image for who, t in model.textures.items()}
     parts |= {f"texture.{who}.landmarks": t.landmarks for who, t in model.textures.items()}
     return {name: torch.from_numpy(value) for name, value in parts.items()}
+
+
+def test_other_faces_and_a_used_up_budget_leave_the_model_and_what_it_says_it_saw(
+    plain: People, trained: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    folder, said = tmp_path / "df", Hearing()
+    shutil.copytree(trained, folder)
+    before = json.loads((folder / "card.json").read_text())
+    fewer = (plain[0].subset(slice(0, 12)), plain[1])
+    card = tiny().fit(*fewer, folder, Budget(steps=2), said)
+    assert card["data"] == before["data"] and card["notes"] == before["notes"]
+    assert (card["faces"], card["heldout"]) == (before["faces"], before["heldout"])
+    assert any("faces of the source are others" in s and "budget is used up" in s for s in said.heard)
+    later = tiny().fit(*fewer, folder, Budget(steps=3))
+    assert later["data"]["source"] != before["data"]["source"] and "others than before" in later["notes"][0]

@@ -76,12 +76,17 @@ def test_the_texture_at_rest_is_a_sharp_picture_of_the_person(faces: FaceArrays)
     assert np.array_equal(texture.image, again.image) and np.array_equal(texture.landmarks, again.landmarks)
 
 
-def test_rest_carried_over_is_the_other_rest(faces: FaceArrays, packed: dict[str, FaceArrays]) -> None:
+def test_only_shape_is_carried_over_not_place_size_turn_or_proportions(
+    faces: FaceArrays, packed: dict[str, FaceArrays]
+) -> None:
     rest, other = faces.landmarks[0], packed["source"].landmarks[0]
-    assert np.allclose(carry_over(rest, rest, other, 1), other, atol=1e-4)
+    stretched = rest @ np.float32([[1.2, 0.1], [-0.05, 0.8]]) + np.float32([7, -4])
+    assert np.allclose(carry_over(rest, rest, stretched, 1), rest, atol=1e-3)
     assert np.allclose(carry_over(rest, rest, other, 0), rest, atol=1e-4)
+    whole = carry_over(rest, rest, other, 1)
+    assert 0.5 < np.linalg.norm(whole - rest, axis=1).mean() < np.linalg.norm(other - rest, axis=1).mean()
     moved = rest + np.float32([3, -2])
-    assert np.allclose(carry_over(moved, rest, other, 1), other + np.float32([3, -2]), atol=1e-4)
+    assert np.allclose(carry_over(moved, rest, other, 1), whole + np.float32([3, -2]), atol=1e-3)
 
 
 def test_a_likeness_is_the_bent_face_with_its_hull(faces: FaceArrays) -> None:

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 from footage import tree
-from loopkit import curve, go, model, run_in, stop_at, weights
+from loopkit import batches, curve, go, model, run_in, stop_at, weights
 from torch import Tensor, nn
 
 from datasets.errors import CounterfaceError, InputError, Interrupted
-from datasets.trainingstate import STATE, back_up, backups, newest_good, read_state, restore
+from datasets.trainingstate import STATE, abandoned, back_up, backups, newest_good, read_state, restore
 from synth.method import Budget
 from synth.training import Run, Schedule, read_metrics
 
@@ -218,7 +218,7 @@ def test_a_state_newer_than_its_backups_is_kept_when_an_older_one_is_restored(tm
         go(run_in(tmp_path), Budget(20), progress=stop_at(13))
     assert list(backups(tmp_path)) == [10]
     restore(tmp_path, "10")
-    assert list(backups(tmp_path)) == [10, 13]
+    assert list(backups(tmp_path)) == [10] and list(abandoned(tmp_path)) == [13]
     restore(tmp_path, "13")
     assert run_in(tmp_path).state.step == 13
 
@@ -257,6 +257,20 @@ def test_too_little_memory_is_one_sentence_and_what_was_learnt_is_kept(tmp_path:
     with pytest.raises(InputError, match=r"batch.*size.*The state of step 5 is kept") as said:
         go(run, Budget(10), loss_of=loss_of)
     assert "\n" not in str(said.value) and run_in(tmp_path).state.step == 5
+
+
+def test_what_was_learnt_is_saved_before_the_last_measuring(tmp_path: Path) -> None:
+    run = run_in(tmp_path)
+
+    def measure() -> dict[str, float]:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    def loss_of(batch: Any) -> Tensor:
+        return (run.model(batch[0]) - batch[1]).square().mean()
+
+    with pytest.raises(torch.OutOfMemoryError):
+        run.train(batches, loss_of, Budget(6), lambda *_: None, measure)
+    assert run_in(tmp_path).state.step == 6 and run_in(tmp_path).state.finished
 
 
 def test_other_faces_and_other_settings_are_said_and_kept_with_the_model(tmp_path: Path) -> None:

@@ -152,3 +152,27 @@ def test_options_are_read_and_cards_without_a_measure_are_described() -> None:
     assert described(card) == "3 steps in 2 s on cpu"
     assert described(card | {"heldout": {"destination": {"ssim": 0.5}}}).endswith("SSIM 0.500 (destination)")
     assert described(card, False) == "graphics is ready"
+
+
+def test_force_keeps_the_old_model_until_a_new_one_is_saved(workspace: Workspace) -> None:
+    from datasets.trainingstate import step_on_disk
+
+    model, before = workspace.model(NAME), tree(workspace.root)
+    for words, said in (
+        (("--from", workspace.root / "nowhere"), "holds no model to start from"),
+        (("--devices", "4096"), "4096 devices"),
+        (("--from", model), "is what --force replaces"),
+    ):
+        answer = train(workspace, "--force", *words, steps=1)
+        assert answer.code == 2 and said in answer.error
+        assert tree(workspace.root) == before
+    # What a kill in between leaves: the old model set aside, the new one without a state.
+    model.rename(model.with_name(f".{NAME}.old"))
+    model.mkdir()
+    assert workspace.models() == []
+    assert train(workspace, "--force", "--precision", "7", steps=1).code == 2
+    assert tree(workspace.root) == before
+    assert train(workspace, "--force", steps=1).code == 0
+    assert step_on_disk(model) == 1 and [path.name for path in model.parent.iterdir()] == [NAME]
+    assert train(workspace, "--from", "none", steps=2).code == 2
+    assert train(workspace, "--from", "base", steps=2).code == 0

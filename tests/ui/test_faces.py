@@ -109,9 +109,11 @@ def test_limits_that_are_given_with_apply_are_looked_at_first(own: Path) -> None
 
 
 def test_a_workspaces_face_set_named_by_its_folder_is_of_the_chosen_person(
-    own_workspace: Callable[..., Workspace], tmp_path: Path
+    small_set: Path, own_workspace: Callable[..., Workspace], tmp_path: Path
 ) -> None:
     workspace = choose_people(own_workspace(), {"destination": Choice(track=0)})
+    shutil.rmtree(workspace.faces("destination"))
+    shutil.copytree(small_set, workspace.faces("destination"))
     opened = open_set(workspace.faces("destination"), None)
     assert opened.role == "destination" and opened.workspace is not None
     assert opened.workspace.person("destination") == Choice(track=0)

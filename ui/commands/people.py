@@ -70,7 +70,7 @@ def check_tracks(workspace: Workspace, people: Mapping[Role, Choice], force: boo
 
 
 def same_people(workspace: Workspace, people: Mapping[Role, Choice]) -> None:
-    """Raise InputError when a workspace was begun with another choice of people than these, or a reference is no file."""
+    """Raise InputError when a workspace was begun with another choice of people than these, or a reference is gone."""
     from datasets.workspace import sha256
 
     for role, choice in people.items():
