@@ -101,8 +101,9 @@ def bend(image: np.ndarray, points: np.ndarray, wanted: np.ndarray) -> np.ndarra
     inside = mesh.spread(with_irises_between_lids(points))
     x.ravel()[mesh.pixels], y.ravel()[mesh.pixels] = inside[:, 0], inside[:, 1]
     # Where an extreme expression folds the mesh, single pixels come from the wrong side of the fold; edges stay.
-    x, y = cv2.medianBlur(x, 5), cv2.medianBlur(y, 5)
-    return cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.remap(
+        image, cv2.medianBlur(x, 5), cv2.medianBlur(y, 5), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
 
 
 def filled(image: np.ndarray, inside: np.ndarray) -> np.ndarray:
