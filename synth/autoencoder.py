@@ -34,7 +34,7 @@ from synth.keeping import TEXTURE, data_hash, described, packed, unpacked
 from synth.method import Budget, Rendered
 from synth.objective import PEOPLE, Batch, Objective
 from synth.recipe import FROM, Recipe, recipe_from, with_options
-from synth.sampling import Carried, Faces, mirrored, recoloured, resized, yaw_weights
+from synth.sampling import Carried, Faces, mirrored, one_sided, recoloured, resized, yaw_weights
 from synth.texture import Texture, carried, neutral_texture, shrunk, with_detail
 from synth.training import STATE, Run
 
@@ -110,6 +110,9 @@ class AutoencoderMethod:
                 raise InputError(f"The {who} has {len(those)} usable faces; {FEWEST_FACES} is the least to train on.")
             if those.size != self.size or abs(those.coverage - self.coverage) > 1e-6:
                 raise ValueError(f"{who}: crops of {those.size} px at coverage {those.coverage}")
+        remarks = one_sided(given)
+        for sentence in remarks:
+            tell(progress, sentence)
         splits = {who: held_out(those) for who, those in given.items()}
         textures = {}
         if self.recipe.likeness:
@@ -181,7 +184,7 @@ class AutoencoderMethod:
             "seed": self.seed,
             "options": self.options,
             "start": start,
-            "notes": list(run.notes),
+            "notes": [*remarks, *run.notes],
             "device": self.device,
             "threads": thread_count(),
             "data": run.trained_on,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -43,6 +43,10 @@ class Sample:
     detail: Tensor
     alike: Tensor | None = None
     swap: Tensor | None = None
+
+
+# Degrees: a span of yaw that is no more than one view, and how far beyond the source's views is too far.
+NARROW_YAW, BEYOND_YAW = 3.0, 12.0
 
 
 class Faces:
@@ -166,3 +170,27 @@ def recoloured(rng: np.random.Generator, sample: Sample, other: Sample) -> Sampl
 def resized(mask: np.ndarray, side: int) -> np.ndarray:
     """A float32 mask (S, S) at another size."""
     return mask if mask.shape[0] == side else cv2.resize(mask, (side, side), interpolation=cv2.INTER_LINEAR)
+
+
+def one_sided(faces: Mapping[str, FaceArrays]) -> list[str]:
+    """What to say where a person's faces all look one way, or the destination turns where the source never does."""
+    said: list[str] = []
+    spans: dict[str, tuple[float, float]] = {}
+    for who, those in faces.items():
+        known = those.angles[np.isfinite(those.angles[:, 0]), 0]
+        if not len(known):
+            return said
+        low, high = (float(v) for v in np.percentile(known, (5, 95)))
+        spans[who] = (low, high)
+        if high - low < NARROW_YAW:
+            said.append(
+                f"All faces of the {who} look the same way (yaw {low:.0f} to {high:.0f} degrees); other views of that "
+                "face are not learned."
+            )
+    (low, high), (wanted_low, wanted_high) = spans["source"], spans["destination"]
+    if wanted_low < low - BEYOND_YAW or wanted_high > high + BEYOND_YAW:
+        said.append(
+            f"The destination turns from {wanted_low:.0f} to {wanted_high:.0f} degrees and the source only from "
+            f"{low:.0f} to {high:.0f}: beyond that the swap is a guess. A source that turns as far would help."
+        )
+    return said

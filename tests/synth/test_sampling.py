@@ -12,7 +12,7 @@ import synth.sampling as sampling
 from datasets.facearrays import FaceArrays
 from synth.losses import statistics
 from synth.recipe import Recipe
-from synth.sampling import Faces, Sample, mirrored, recoloured, yaw_weights
+from synth.sampling import Faces, Sample, mirrored, one_sided, recoloured, yaw_weights
 from synth.texture import Texture, halved, halved_points
 
 RECIPE = Recipe("quick", size=96)
@@ -106,3 +106,17 @@ def test_recoloured_faces_take_the_colours_of_the_other_and_keep_their_hull() ->
     assert ((means - 0.7).abs() < 0.02).any() and ((means - 0.2).abs() < 0.02).any()
     assert torch.equal(changed.y[:, 3:], dark.y[:, 3:]) and torch.equal(changed.detail, dark.detail)
     assert changed.alike is not None and torch.allclose(changed.alike, changed.y, atol=1e-5)
+
+
+def test_faces_that_all_look_one_way_and_a_destination_that_turns_further_are_said(few: FaceArrays) -> None:
+    def turned(low: float, high: float) -> FaceArrays:
+        angles = np.zeros((len(few), 3), np.float32)
+        angles[:, 0] = np.linspace(low, high, len(few))
+        return replace(few, angles=angles)
+
+    assert one_sided({"source": turned(-10, 10), "destination": turned(-15, 12)}) == []
+    still, wide = turned(4, 5), turned(-30, 30)
+    said = one_sided({"source": still, "destination": wide})
+    assert len(said) == 2 and "All faces of the source look the same way (yaw 4 to 5 degrees)" in said[0]
+    assert "turns from -27 to 27 degrees and the source only from 4 to 5" in said[1]
+    assert one_sided({"source": wide, "destination": replace(few, angles=few.angles * np.nan)}) == []
