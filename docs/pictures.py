@@ -43,7 +43,7 @@ def rows_of(rows: list[tuple[str, list[np.ndarray]]]) -> np.ndarray:
     """Rows of pictures, their names beside them in a margin that keeps the badge off the faces."""
     margin = np.full((TILE * len(rows), 200, 3), 255, np.uint8)
     for row, (words, _) in enumerate(rows):
-        place = (16, row * TILE + 150)
+        place = (16, row * TILE + 190)
         cv2.putText(margin, words, place, cv2.FONT_HERSHEY_SIMPLEX, 0.95, (40, 40, 40), 2, cv2.LINE_AA)
     pictures = np.vstack([np.hstack([cv2.resize(p, (TILE, TILE)) for p in row]) for _, row in rows])
     return np.hstack([pictures, margin])
