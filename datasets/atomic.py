@@ -94,6 +94,11 @@ def alive(process: int) -> bool:
     return True
 
 
+def aside(folder: Path) -> Path:
+    """Where an older folder stands while a new one takes its place."""
+    return folder.with_name(f".{folder.name}.old")
+
+
 def remove(path: Path) -> None:
     """Remove a file or a folder if it is there."""
     if path.is_dir() and not path.is_symlink():

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets.ahead import ahead
-from datasets.atomic import disk_error, refuse_overwrite, remove, write_json
+from datasets.atomic import aside, disk_error, refuse_overwrite, remove, write_json
 from datasets.cropsize import AUTO, check_size, fitting_size
 from datasets.errors import CounterfaceError, InputError, Interrupted
 from datasets.faces import again
@@ -140,11 +140,6 @@ def advice(info: FaceSetInfo) -> list[str]:
     ]
 
 
-def _aside(folder: Path) -> Path:
-    """Where an older face set stands while the new one takes its place."""
-    return folder.with_name(f".{folder.name}.old")
-
-
 def _refuse_folder(folder: Path, files: Sequence[Path], force: bool) -> None:
     """Raise InputError when a face set can't be made there: ``force`` replaces a face set, and nothing else.
 
@@ -152,8 +147,8 @@ def _refuse_folder(folder: Path, files: Sequence[Path], force: bool) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file, and a face set is a folder; choose another name with -o.")
-    if folder.name and _aside(folder).is_dir() and not folder.exists():
-        _aside(folder).rename(folder)
+    if folder.name and aside(folder).is_dir() and not folder.exists():
+        aside(folder).rename(folder)
         if any(folder.iterdir()) and not force:
             raise InputError(f"{folder} is back as it was before a run that was broken off; --force makes it anew.")
     if not folder.is_dir() or not any(folder.iterdir()):
@@ -292,7 +287,7 @@ def _finish(partial: Path, folder: Path, info: FaceSetInfo) -> None:
     info.save(partial)
     for leftover in [*partial.glob("part-*"), partial / SETTINGS, partial / CHOSEN]:
         leftover.unlink(missing_ok=True)
-    old = _aside(folder)
+    old = aside(folder)
     remove(old)
     if folder.exists():
         folder.rename(old)

@@ -28,9 +28,9 @@ from datasets.progress import Progress, silent, tell
 from synth.adversary import PatchAdversary
 from synth.architectures import Pair, network_of
 from synth.composite.blend import blend_mask
-from synth.crops import held_out, network_input
+from synth.crops import check_faces, data_hash, held_out, network_input
 from synth.heldout import contact_sheet, held_out_ssim, laid_out
-from synth.keeping import TEXTURE, data_hash, described, packed, unpacked
+from synth.keeping import TEXTURE, described, packed, unpacked
 from synth.method import Budget, Rendered
 from synth.objective import PEOPLE, Batch, Objective
 from synth.recipe import FROM, Recipe, recipe_from, with_options
@@ -105,11 +105,7 @@ class AutoencoderMethod:
             The card that was written.
         """
         given = {"source": source, "destination": destination}
-        for who, those in given.items():
-            if len(those) < FEWEST_FACES:
-                raise InputError(f"The {who} has {len(those)} usable faces; {FEWEST_FACES} is the least to train on.")
-            if those.size != self.size or abs(those.coverage - self.coverage) > 1e-6:
-                raise ValueError(f"{who}: crops of {those.size} px at coverage {those.coverage}")
+        check_faces(given, self.size, self.coverage, FEWEST_FACES, " to train on")
         remarks = one_sided(given)
         for sentence in remarks:
             tell(progress, sentence)

@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from datasets.errors import InputError
 from datasets.facearrays import FaceArrays
 from synth.losses import gaussian_window, ssim_map
 
 BLOCKS, HELD_OUT = 20, (6, 15)
 HULL_MARGIN = 3
 SEEN_WINDOW, SEEN_SIGMA = 11, 1.5
+
+
+def check_faces(faces: Mapping[str, FaceArrays], size: int, coverage: float, fewest: int, purpose: str = "") -> None:
+    """Check what a method was given: enough faces of each person, at its size and coverage.
+
+    Args:
+        purpose: ends the sentence: "the least to train on".
+
+    Raises:
+        InputError: too few faces. ValueError: crops of another size or coverage.
+    """
+    for who, those in faces.items():
+        if len(those) < fewest:
+            raise InputError(f"The {who} has {len(those)} usable faces; {fewest} is the least{purpose}.")
+        if those.size != size or abs(those.coverage - coverage) > 1e-6:
+            raise ValueError(f"{who}: crops of {those.size} px at coverage {those.coverage}")
+
+
+def data_hash(faces: FaceArrays) -> str:
+    """What tells these faces from others, 16 hexadecimal digits."""
+    digest = hashlib.sha256(faces.images.tobytes())
+    digest.update(faces.landmarks.tobytes())
+    return digest.hexdigest()[:16]
 
 
 def held_out(faces: FaceArrays) -> tuple[np.ndarray, np.ndarray]:

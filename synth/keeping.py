@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from datasets.facearrays import FaceArrays
 from synth.architectures import network_of
 from synth.networks import multiply_accumulates
 from synth.recipe import Recipe
@@ -51,10 +49,3 @@ def packed(textures: Mapping[str, Texture]) -> dict[str, Tensor]:
 def unpacked(tensors: Mapping[str, Tensor], people: tuple[str, ...]) -> dict[str, Texture]:
     """What ``packed`` packed. Raises KeyError when a texture is missing."""
     return {who: Texture(*(tensors[f"{TEXTURE}{who}.{part}"].numpy() for part in TEXTURE_PARTS)) for who in people}
-
-
-def data_hash(faces: FaceArrays) -> str:
-    """What tells these faces from others, 16 hexadecimal digits."""
-    digest = hashlib.sha256(faces.images.tobytes())
-    digest.update(faces.landmarks.tobytes())
-    return digest.hexdigest()[:16]

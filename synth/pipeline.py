@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from datasets.ahead import ahead
-from datasets.atomic import refuse_overwrite, refuse_same, remove, replacing, write_json
+from datasets.atomic import aside, refuse_overwrite, refuse_same, remove, replacing, write_json
 from datasets.checkpoint import CARD
 from datasets.errors import InputError, Interrupted
 from datasets.facearrays import FaceArrays
@@ -156,7 +156,7 @@ def faces_of(folder: Path) -> dict[str, Any] | None:
 def _replaced(folder: Path) -> Iterator[None]:
     """Set a model aside while another is made in its place; it comes back unless something was saved there."""
     if folder.exists():
-        folder.rename(_aside(folder))
+        folder.rename(aside(folder))
     try:
         yield
     finally:
@@ -165,18 +165,14 @@ def _replaced(folder: Path) -> Iterator[None]:
 
 def _put_back(folder: Path) -> None:
     """Remove a model that was set aside if there is another, else put it back: also after a kill."""
-    aside = _aside(folder)
-    if not aside.exists():
+    older = aside(folder)
+    if not older.exists():
         return
     if (folder / STATE).is_file() or (folder / CARD).is_file():
-        remove(aside)
+        remove(older)
     else:
         remove(folder)
-        aside.rename(folder)
-
-
-def _aside(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.old")
+        older.rename(folder)
 
 
 def _preview(workspace: Workspace, method: str) -> Callable[[int, np.ndarray], None]:

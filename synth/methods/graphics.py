@@ -7,7 +7,6 @@ blended. What the pose hides in them comes from frames that show it, or from the
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -24,7 +23,7 @@ from datasets.facearrays import FaceArrays
 from datasets.interrupt import StopRequested
 from datasets.progress import Progress, counted, silent
 from synth.album import Album, complete, inner_mouth, make_album, wanted_face
-from synth.crops import face_ssim, held_out, to_tensor
+from synth.crops import check_faces, data_hash, face_ssim, held_out, to_tensor
 from synth.library import Person, person, proportioned
 from synth.meshwarp import sample, with_irises_between_lids
 from synth.method import Budget, Rendered, register_method
@@ -130,11 +129,7 @@ class Graphics:
             InputError: too few faces. Interrupted: Ctrl-C; nothing was written.
         """
         faces = {"source": source, "destination": destination}
-        for who, those in faces.items():
-            if len(those) < FEWEST_FACES:
-                raise InputError(f"The {who} has {len(those)} usable faces; {FEWEST_FACES} is the least to swap with.")
-            if those.size != self.size or abs(those.coverage - self.coverage) > 1e-6:
-                raise ValueError(f"{who}: crops of {those.size} px at coverage {those.coverage}")
+        check_faces(faces, self.size, self.coverage, FEWEST_FACES, " to swap with")
         began = time.monotonic()
         with StopRequested() as stop:
 
@@ -166,7 +161,7 @@ class Graphics:
             "seconds": round(time.monotonic() - began, 1),
             "seed": self.seed,
             "device": self.device,
-            "data": {who: _hash(those) for who, those in faces.items()},
+            "data": {who: data_hash(those) for who, those in faces.items()},
             "faces": {
                 who: {
                     "trained_on": len(splits[who][0]),
@@ -290,9 +285,3 @@ class Graphics:
 
 def _shrunk(image: np.ndarray, side: int) -> np.ndarray:
     return cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
-
-
-def _hash(faces: FaceArrays) -> str:
-    digest = hashlib.sha256(faces.images.tobytes())
-    digest.update(faces.landmarks.tobytes())
-    return digest.hexdigest()[:16]

@@ -8,7 +8,6 @@ landmarks (``synth.driving``), the destination's frame is bent to them and what 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,7 +22,7 @@ from datasets.errors import InputError
 from datasets.facearrays import FaceArrays
 from datasets.progress import Progress, silent
 from synth.assembling import Assembled, Assembler
-from synth.crops import face_ssim, held_out, to_tensor
+from synth.crops import check_faces, data_hash, face_ssim, held_out, to_tensor
 from synth.driving import (
     STILL_LIDS,
     STILL_MOUTH,
@@ -114,11 +113,8 @@ class Reenact:
         Raises:
             InputError: too few faces, or a source that shows no expression.
         """
-        for who, faces in zip(PEOPLE, (source, destination), strict=True):
-            if len(faces) < FEWEST_FACES:
-                raise InputError(f"The {who} has {len(faces)} usable faces; {FEWEST_FACES} is the least to train on.")
-            if faces.size != self.size or abs(faces.coverage - self.coverage) > 1e-6:
-                raise ValueError(f"{who}: crops of {faces.size} px at coverage {faces.coverage}")
+        given = {"source": source, "destination": destination}
+        check_faces(given, self.size, self.coverage, FEWEST_FACES, " to train on")
         self.drive, rest, seen = fitted_drive(source, destination)
         if seen["mouth_source"] < STILL_MOUTH and seen["lids_source"] < STILL_LIDS:
             raise InputError(
@@ -137,7 +133,7 @@ class Reenact:
         kept_planes, kept_truth = assembled_pairs(
             destination, inside, assembler, side, progress, "driving held-out faces"
         )
-        data = {who: _hash(f) for who, f in zip(PEOPLE, (source, destination), strict=True)}
+        data = {who: data_hash(those) for who, those in given.items()}
         driven_parts = {name: getattr(self.options, name) for name in ("mouth", "eyes", "brows")}
         run = Run(
             self.network,
@@ -342,9 +338,3 @@ class Reenact:
         model.network.eval()
         model.card = card
         return model
-
-
-def _hash(faces: FaceArrays) -> str:
-    digest = hashlib.sha256(faces.images.tobytes())
-    digest.update(faces.landmarks.tobytes())
-    return digest.hexdigest()[:16]

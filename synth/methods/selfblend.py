@@ -28,7 +28,7 @@ from datasets.progress import Progress, silent
 from datasets.selfblend import layer
 from datasets.selfblenddraw import MASKS, STRONGEST, TEXTURES, SelfBlendDraw, SelfBlendSettings, Wave, draw_self_blend
 from datasets.selfblendmask import Place
-from synth.crops import face_ssim, to_tensor
+from synth.crops import check_faces, face_ssim, to_tensor
 from synth.method import Budget, Rendered, register_method
 
 PEOPLE = ("source", "destination")
@@ -137,11 +137,7 @@ class SelfBlend:
         """
         began = time.monotonic()
         faces = dict(zip(PEOPLE, (source, destination), strict=True))
-        for who, those in faces.items():
-            if len(those) < self.fewest_faces:
-                raise InputError(f"The {who} has {len(those)} usable faces; {self.fewest_faces} is the least.")
-            if those.size != self.size or abs(those.coverage - self.coverage) > 1e-6:
-                raise ValueError(f"{who}: crops of {those.size} px at coverage {those.coverage}")
+        check_faces(faces, self.size, self.coverage, self.fewest_faces)
         with StopRequested() as stop:
             heldout = {who: {"ssim": round(self._ssim(who, those, progress, stop), 4)} for who, those in faces.items()}
         if show:
