@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -26,7 +27,7 @@ import tomli_w
 from datasets import footage
 from datasets.atomic import replacing, write_text
 from datasets.errors import InputError
-from datasets.provenance.consent import Consent, require
+from datasets.provenance.consent import Consent, from_tables, require
 
 Role = Literal["source", "destination"]
 SHORT: dict[Role, str] = {"source": "data_src", "destination": "data_dst"}
@@ -50,7 +51,7 @@ class Workspace:
     Attributes:
         root: its folder.
         settings: what ``workspace.toml`` holds, without the consent records.
-        consent: the records of the source and the destination.
+        consent: the records of the source and the destination, in force or not, in the order of the file.
     """
 
     root: Path
@@ -125,9 +126,9 @@ class Workspace:
     def result(self) -> Path:
         return self.root / "result"
 
-    def require_consent(self) -> tuple[Consent, ...]:
-        """The consent records. Raises Refused when one of the two faces has none that holds."""
-        return require(self.consent)
+    def require_consent(self) -> tuple[Consent, Consent]:
+        """The records in force, source and destination. Raises Refused when one of the two faces has none."""
+        return require(self.consent, workspace=self.root)
 
 
 def create(
@@ -255,7 +256,8 @@ def open_workspace(root: Path) -> Workspace:
     if not file.is_file():
         raise InputError(f"{root} is not a workspace: it has no {SETTINGS}. Make one with: counterface new")
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        content = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{file} cannot be read: {error}.") from error
     tables = content.pop("consent", [])
@@ -269,7 +271,7 @@ def open_workspace(root: Path) -> Workspace:
         or not all(isinstance(person, dict) and _is_choice(person) for person in people.values())
     ):
         raise InputError(f"{file} is not laid out as a workspace's settings are; make the workspace anew.")
-    return Workspace(root, content, tuple(Consent.from_table(table) for table in tables))
+    return Workspace(root, content, from_tables(tables, file, text))
 
 
 def _is_list_of_files(value: Any) -> bool:
@@ -283,13 +285,32 @@ def _is_choice(value: dict[str, Any]) -> bool:
     return type(value.get("track")) is int if "track" in value else isinstance(value.get("reference"), str)
 
 
-def renew_consent(workspace: Workspace, consent: tuple[Consent, ...]) -> Workspace:
-    """Put new consent records in place of the ones that a workspace holds; returns it as it is now.
+def renew_consent(workspace: Workspace, consent: Sequence[Consent]) -> Workspace:
+    """Add consent records to those that a workspace holds (``consentrenewal.renewed``); returns it as it is now.
 
     Raises:
         Refused: the new records do not hold.
     """
-    require(consent)
+    from datasets.provenance.consentrenewal import renewed
+
+    return _with_consent(workspace, renewed(workspace.consent, consent))
+
+
+def withdraw_consent(workspace: Workspace, role: Role, day: dt.date) -> Workspace:
+    """Write into a workspace that a person took the consent back on that day; returns it as it is now.
+
+    Raises:
+        InputError: there is no record that could be withdrawn.
+    """
+    from datasets.provenance.consentrenewal import withdrawn
+
+    return _with_consent(workspace, withdrawn(workspace.consent, role, day))
+
+
+def _with_consent(workspace: Workspace, consent: tuple[Consent, ...]) -> Workspace:
+    """Write down other records; a file that would say the same stays as it is."""
+    if consent == workspace.consent:
+        return workspace
     _write_settings(workspace.root, workspace.settings, consent)
     return open_workspace(workspace.root)
 

@@ -84,7 +84,7 @@ def score_clip(
     if frames < 1 or (every is not None and every < 1):
         raise InputError("At least one frame has to be scored: --frames and --every are 1 or more.")
     source, total = _source(path, frames, every)
-    provenance = _provenance(path)
+    provenance = _provenance(path, progress)
     backend = make_finder(finder)
     wanted = set(np.linspace(0, total - 1, min(keep_heatmaps, total)).round().astype(int).tolist())
     evidence: dict[int, _Evidence] = {}
@@ -142,16 +142,20 @@ def _source(path: Path, frames: int, every: int | None) -> tuple[Iterable[Frame]
     return ahead(spread(path, frames)), min(frames, count)
 
 
-def _provenance(path: Path) -> dict[str, Any]:
-    """What marks the file carries, in the three words of ``score --json``."""
+def _provenance(path: Path, progress: Progress) -> dict[str, Any]:
+    """What marks the file carries, as ``score --json`` reports it beside the score; they never enter into it.
+
+    ``watermark`` is the object that ``verify --json`` has, or None where there is no watermark.
+    """
     from datasets.provenance.verify import verify
 
-    found = verify(path).to_json()
-    mark = found["watermark"]
+    found = verify(path, progress)
+    said = found.to_json()
     return {
-        "credentials": found["credentials"]["state"],
-        "watermark": mark if mark and mark.get("present") else None,
-        "studio_output": found["studio_output"],
+        "credentials": found.credentials.state,
+        "watermark": said["watermark"] if found.watermark.present else None,
+        "studio_output": found.studio_output,
+        "synthetic": found.synthetic,
     }
 
 

@@ -79,6 +79,19 @@ def strip(workspace: Path) -> np.ndarray:
     return rows_of(list(rows.items()))
 
 
+def mark() -> np.ndarray:
+    """A frame of the sample before and after the watermark, and what was added, 16 times stronger."""
+    from datasets.provenance.payload import mark_key, new_id
+    from datasets.provenance.watermark import Watermark
+    from datasets.samples.animate import render
+
+    before = next(iter(render("astronaut", 1))).image
+    after = Watermark(new_id(), mark_key()).apply(before)
+    difference = np.clip(128 + 16 * (after.astype(np.int16) - before), 0, 255).astype(np.uint8)
+    margin = np.full((len(before), 110, 3), 255, np.uint8)
+    return np.hstack([before, after, difference, margin])
+
+
 # Where the workspace lies on this machine is nobody's business in a picture: only its name is left.
 SHORTEN = """folder => {
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -122,6 +135,7 @@ def main() -> None:
     workspace = Path(sys.argv[1] if len(sys.argv) > 1 else "demo")
     said: Making = making(read_results(open_workspace(workspace)), "A picture for the README")
     write_picture(HERE / "strip.jpg", strip(workspace), said, 88)
+    write_picture(HERE / "mark.jpg", mark(), said, 90)
     write_picture(HERE / "methods.jpg", by_method(workspace), said, 88)
     report = (workspace / "result" / "report.html").resolve().as_uri()
     write_picture(HERE / "report.jpg", screenshot(report, (1200, 1080), 3, f"{workspace.resolve().parent}/"), said, 88)

@@ -2,7 +2,7 @@
 
 The crops of both are cut with one affine, found in the original, so that only the pixels differ. A swap has been
 through the studio's encoder once more than its original: unless told otherwise the original is sent through the same
-encoder first, or the difference would measure the encoder too; and where the swap carries the studio's badge, so does
+encoder first, or the difference would measure the encoder too; and where the swap carries the studio's marks, so does
 the original then.
 """
 
@@ -20,7 +20,7 @@ from datasets.encode import DEFAULT_CRF
 from datasets.errors import InputError
 from datasets.progress import Progress, counted, silent
 from detect.results import Heatmap
-from evaluate.matching import MatchedCrops, encode_part, matched, matched_crops
+from evaluate.matching import MatchedCrops, carries_marks, encode_part, matched, matched_crops
 from evaluate.metrics import block_bootstrap, iou, pointing_game
 
 if TYPE_CHECKING:
@@ -147,7 +147,6 @@ def detectability(
             face is in the original there.
     """
     from datasets.faces.finder import make_finder
-    from datasets.provenance.reading import read_credentials
 
     fake, original = Path(fake), Path(original)
     info, times = matched(fake, original, mask)
@@ -164,8 +163,7 @@ def detectability(
             scored = original
             if equalise:
                 scored = Path(folder) / "original.mp4"
-                badged = read_credentials(fake).by_studio
-                encode_part(original, info, times, chosen, scored, crf, progress, mark=badged)
+                encode_part(original, info, times, chosen, scored, crf, progress, mark=carries_marks(fake, progress))
             crops = matched_crops(fake, original, scored, mask, chosen, times, backend, detector)
             kept, heatmaps = _score(counted(crops, "scoring the pair", count, progress), detector)
         finally:

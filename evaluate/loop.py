@@ -266,7 +266,7 @@ def write_result(workspace: Workspace, model_name: str, settings: Settings, repo
             "credentials": marks.credentials if marks else "none",
             "watermark": marks.watermark if marks else None,
         },
-        "consent": [record.to_table() for record in workspace.consent],
+        "consent": [record.to_table() for record in workspace.require_consent()],
         "notes": report.notes,
     }
     path = workspace.result / "result.json"

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from datasets.errors import InputError
+from datasets.provenance.findings import RELATIONS, watermark_finding
+from datasets.provenance.watermarkwords import chance, in_time
 from evaluate.results import Results
+
+if TYPE_CHECKING:
+    from datasets.provenance.verify import Verification
 
 STATES = {
     "trusted": "Intact, and signed with this machine's key.",
@@ -21,9 +28,9 @@ ACTIONS = {
     "c2pa.created": "created",
     "c2pa.edited": "edited it",
     "c2pa.watermarked": "watermarked it",
-    "c2pa.watermarked.bound": "watermarked it",
+    "c2pa.watermarked.bound": "put the invisible watermark into it that these Credentials name",
+    "c2pa.transcoded": "encoded it anew",
 }
-RELATIONS = {"parentOf": "what was edited", "componentOf": "what was placed into it"}
 SOURCE_TYPES = {
     "compositeWithTrainedAlgorithmicMedia": "a filmed picture with parts made by a trained model",
     "compositeSynthetic": "a picture with synthetic parts",
@@ -42,12 +49,13 @@ class MarkRow:
 
 def mark_rows(results: Results) -> list[MarkRow]:
     """The three marks of the swap as they are found in its file now, not as they were noted when it was made."""
-    from datasets.provenance.verify import verify
-
     try:
-        found = verify(results.video)
+        state = results.video.stat()
+        found = _found(results.video, state.st_size, state.st_mtime_ns)
     except InputError as error:
         return [MarkRow("Marks", f"They could not be checked: {error}")]
+    except OSError as error:
+        return [MarkRow("Marks", f"They could not be checked: {error.strerror or error}.")]
     badge, own = found.badge, found.credentials
     seen = (
         f"A small “AI” in the top right corner: found in {badge.frames} of {badge.looked_at} frames looked at."
@@ -65,11 +73,37 @@ def mark_rows(results: Results) -> list[MarkRow]:
     return [
         MarkRow("Badge", seen),
         MarkRow("Content Credentials", f"A signed record inside the file (C2PA). {STATES[own.state]}", tuple(points)),
-        MarkRow(
-            "Invisible watermark",
-            "Not yet in this version. Until then a copy that was encoded again keeps only the badge.",
-        ),
+        _watermark(found),
+        *(MarkRow("Damage", sentence) for sentence in found.damaged),
     ]
+
+
+@lru_cache(maxsize=4)
+def _found(path: Path, size: int, changed: int) -> Verification:
+    """The marks of a file; looked for anew only when the file has changed, since its every frame may be read."""
+    from datasets.provenance.verify import verify
+
+    return verify(path)
+
+
+def _watermark(found: Verification) -> MarkRow:
+    """The invisible watermark for people: whether it is there, how sure that is, and where, if not everywhere."""
+    label, mark, said = "Invisible watermark", found.watermark, watermark_finding(found)
+    if not mark.present:
+        return MarkRow(label, f"A pattern in every frame that survives re-encoding. {said.said}", said.points)
+    points = [f"Certainty: an unmarked file gives this answer with a probability of {chance(mark)}"]
+    if mark.id is None:
+        points += said.points
+    else:
+        points.append(f"Id: {mark.id}, confirmed with this machine's key")
+        known = found.match is not None
+        points.append(
+            "The table of outputs knows this id: a copy that lost its Credentials is matched by it"
+            if known
+            else found.table or "The table of outputs does not know this id: a copy cannot be matched by it"
+        )
+        points += in_time(mark)
+    return MarkRow(label, "A pattern in every frame that survives re-encoding. It was found.", tuple(points))
 
 
 def _action(action: Mapping[str, Any]) -> str:

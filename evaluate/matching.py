@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from datasets.errors import InputError
-from datasets.progress import Progress, counted
+from datasets.progress import Progress, counted, silent
 
 if TYPE_CHECKING:
     from datasets.faces.finder import Face, FaceFinder
@@ -60,6 +60,14 @@ def matched(fake: Path, original: Path, mask: Path | None) -> tuple[ClipInfo, np
     return info, times
 
 
+def carries_marks(fake: Path, progress: Progress = silent) -> bool:
+    """Whether this studio's marks are in a swap's pixels: by its Credentials, or, where it lost them, its watermark."""
+    from datasets.provenance.reading import read_credentials
+    from datasets.provenance.watermarkreading import read_watermark
+
+    return read_credentials(fake).by_studio or read_watermark(fake, progress).present
+
+
 def encode_part(
     original: Path,
     info: ClipInfo,
@@ -72,20 +80,23 @@ def encode_part(
 ) -> None:
     """Encode the original from a second before the first chosen frame to the last one, as the studio encodes a swap.
 
-    With ``mark`` it gets the same marks in its pixels too, so that no crop is told by the badge.
+    With ``mark`` it gets the same kind of marks in its pixels too, under an id of their own that nobody keeps, so that
+    no crop is told by its mark. What is written is a real clip, and its caller throws it away after scoring.
 
     The index of a frame there is its index in the original less that of the first frame written, see :func:`_first`.
     """
     from datasets.ahead import ahead
     from datasets.encode import encoder_like
-    from datasets.provenance.writer import marked
+    from datasets.provenance.payload import id_text, new_id
+    from datasets.provenance.writer import PixelMarker
     from datasets.video import read_frames
 
     first, last = _first(times, chosen), chosen[-1]
+    apply = PixelMarker(id_text(new_id())).apply if mark else None
     with encoder_like(path, info, sound=False, crf=crf) as encoder:
         part = _until(ahead(read_frames(original, start=first)), last)
         for frame in counted(part, "encoding the original as the swap was", last - first + 1, progress):
-            encoder.write(replace(frame, image=marked(frame.image)) if mark else frame)
+            encoder.write(frame if apply is None else replace(frame, image=apply(frame.image)))
 
 
 def _until(frames: Iterator[Frame], last: int) -> Iterator[Frame]:

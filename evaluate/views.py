@@ -121,7 +121,7 @@ def making(results: Results, title: str) -> Making:
     return Making(
         title=title,
         method=str((results.result.get("method") or {}).get("name") or "face swap"),
-        consent=results.workspace.consent,
+        consent=results.workspace.require_consent(),
         ingredients=(Ingredient(results.video, "the swap", "parentOf"),),
         settings={},
         kind="report",

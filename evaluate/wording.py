@@ -6,16 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from datasets.provenance.findings import BASIS_WORDS
 from evaluate.results import Detectability, Results
 
 CLEARLY = 0.5
-BASIS_WORDS = {
-    "self": "it is the user's own face",
-    "written": "written consent",
-    "public-domain": "public-domain portrait",
-    "synthetic": "a person who does not exist",
-    "research": "licensed research set",
-}
 
 
 @dataclass(frozen=True)
@@ -190,7 +184,9 @@ def limits(results: Results) -> list[str]:
             said.append(f"The figures rest on {few} frames only; the interval is wide for that reason.")
     said += [m.sentence for m in results.missing if m.part in ("scores", "heatmaps")]
     said.append(
-        "The marks live in the files. A screenshot or a re-encoded copy keeps the badge but loses the Credentials."
+        "A copy that was encoded again, or a screenshot, loses the Content Credentials. It keeps the badge and the "
+        "invisible watermark, by which counterface verify on this machine finds the record again; neither survives "
+        "everything."
     )
     return list(dict.fromkeys(said))
 

@@ -45,8 +45,17 @@ class Identity:
 
 def existing_root() -> str | None:
     """The root certificate of this machine, PEM, or None when nothing was signed here yet. Makes nothing."""
+    return _existing(ROOT)
+
+
+def existing_chain() -> str | None:
+    """The certificate chain of this machine, PEM, or None when nothing was signed here yet. Makes nothing."""
+    return _existing(CHAIN)
+
+
+def _existing(name: str) -> str | None:
     try:
-        return (home("config") / FOLDER / ROOT).read_text(encoding="ascii")
+        return (home("config") / FOLDER / name).read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError):
         return None
 

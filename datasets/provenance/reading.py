@@ -3,136 +3,129 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any
 
-from datasets.provenance.credentials import GENERATOR, LIBRARY_SETTINGS, MAKING_LABEL, media_type
-from datasets.provenance.identity import existing_root
+from datasets.errors import Refused
+from datasets.provenance.container import LIBRARY_SETTINGS, media_type
+from datasets.provenance.credentialreport import SYNTHETIC_TYPES, Credentials, State, understood
+from datasets.provenance.signers import StudioSigner, own_serials, studio_signer, trust_anchors
 
-State = Literal["none", "valid", "trusted", "invalid"]
-# What the validator says of every healthy file of an unknown signer: no failure of the file itself.
-NOT_A_FAULT = frozenset({"signingCredential.untrusted"})
+__all__ = [
+    "NONE",
+    "SYNTHETIC_TYPES",
+    "Credentials",
+    "State",
+    "read_back",
+    "read_credentials",
+    "read_manifest_bytes",
+]
 
-
-@dataclass(frozen=True)
-class Credentials:
-    """What a file's Content Credentials say.
-
-    Attributes:
-        state: ``none``; ``valid`` (intact, the signer is unknown to this machine); ``trusted`` (intact and signed by
-            this machine's studio); ``invalid`` (changed since, or damaged).
-        signer: organisation and name in the certificate, or None.
-        generator: software that made the manifest, with its version, or None.
-        actions: each ``{"action", "source_type"?, "description"?}``, in order.
-        ingredients: each ``{"title", "relationship", "state", "signer"}``; the state of its own Credentials.
-        making: what this studio's own assertion says (method, consent, hash of the settings), or empty.
-        faults: the validator's codes for what does not hold.
-    """
-
-    state: State
-    signer: str | None = None
-    generator: str | None = None
-    actions: tuple[dict[str, Any], ...] = ()
-    ingredients: tuple[dict[str, Any], ...] = ()
-    making: Mapping[str, Any] = field(default_factory=dict)
-    faults: tuple[str, ...] = ()
-
-    @property
-    def by_studio(self) -> bool:
-        """Whether the signature holds and the manifest is one that Counterface makes."""
-        return self.state in ("valid", "trusted") and self.generator_name == GENERATOR and bool(self.making)
-
-    @property
-    def generator_name(self) -> str:
-        return (self.generator or "").split(" ")[0]
-
-
+REMOTE = "must fetch remote manifests from url "
 NONE = Credentials("none")
 
 
 def read_credentials(path: Path) -> Credentials:
-    """The Content Credentials inside a file. Never raises for what the file holds; OSError where it can't be read."""
+    """The Content Credentials inside a file. Never raises for what the file holds.
+
+    Raises:
+        InputError: the signing settings, which say whom to trust, cannot be read.
+        OSError: the file cannot be read.
+    """
     import c2pa
 
     kind = media_type(path)
     if kind is None:
         return NONE
-    settings: dict[str, Any] = dict(LIBRARY_SETTINGS)
-    root = existing_root()
-    if root is not None:
-        settings["trust"] = {"user_anchors": root}
     try:
-        with (
-            path.open("rb") as file,
-            c2pa.Context.from_dict(settings) as context,
-            c2pa.Reader(kind, file, context=context) as reader,
-        ):
-            return _understood(json.loads(reader.json()))
+        with path.open("rb") as file:
+            return _read(kind, file)
     except c2pa.C2paError as error:
         if isinstance(error, (c2pa.C2paError.ManifestNotFound, c2pa.C2paError.NotSupported)):
             return NONE
+        if REMOTE in str(error):
+            return Credentials("none", remote=str(error).split(REMOTE, 1)[1].strip())
         return Credentials("invalid", faults=(str(error),))
 
 
-def _understood(store: Mapping[str, Any]) -> Credentials:
-    manifests = store.get("manifests", {})
-    active = manifests.get(store.get("active_manifest"), {})
-    results = store.get("validation_results", {})
-    faults = [entry.get("code", "") for entry in results.get("activeManifest", {}).get("failure", [])]
-    state: State = "invalid"
-    if store.get("validation_state") == "Trusted":
-        state = "trusted"
-    elif store.get("validation_state") == "Valid":
-        state = "valid"
-    assertions = {entry.get("label"): entry.get("data", {}) for entry in active.get("assertions", [])}
-    actions: Mapping[str, Any] = next(
-        (data for label, data in assertions.items() if str(label).startswith("c2pa.actions")), {}
-    )
-    return Credentials(
-        state=state,
-        signer=_signer(active),
-        generator=_generator(active),
-        actions=tuple(_action(action) for action in actions.get("actions", [])),
-        ingredients=tuple(_ingredient(entry, manifests) for entry in active.get("ingredients", [])),
-        making=assertions.get(MAKING_LABEL, {}),
-        faults=tuple(code for code in faults if code and code not in NOT_A_FAULT),
-    )
+def read_manifest_bytes(manifest: bytes, path: Path | None = None) -> Credentials:
+    """What a manifest says that was kept apart from its file (``OUT.c2pa``, or the table of outputs).
+
+    The signature and every assertion are checked as for a file; only the hash of the picture data cannot hold when
+    the file was encoded anew since, or is not at hand. So two things are told apart:
+
+    - ``state`` is about the manifest itself: ``trusted`` or ``valid`` when no bit of it was changed since it was
+      signed, else ``invalid``;
+    - ``covers`` says whether it was signed for exactly the bytes of ``path``. False means: the manifest is intact,
+      but that this file is the one it speaks of has to rest on something else, such as the watermark.
+
+    Args:
+        manifest: the bytes that :func:`~datasets.provenance.credentials.sign` returned.
+        path: a file that it may belong to, or None where there is none; without one ``covers`` is False.
+
+    Raises:
+        OSError: ``path`` cannot be read.
+    """
+    import c2pa
+
+    kind = None if path is None else media_type(path)
+    if path is not None and kind is not None:
+        try:
+            with path.open("rb") as file:
+                return _read(kind, file, manifest)
+        except c2pa.C2paError:
+            pass  # the file is no container that the validator can read: the manifest is looked at by itself
+    try:
+        return _read("application/c2pa", BytesIO(manifest), manifest)
+    except c2pa.C2paError as error:
+        return Credentials("invalid", faults=(str(error),), covers=False)
 
 
-def _signer(manifest: Mapping[str, Any]) -> str | None:
-    info = manifest.get("signature_info") or {}
-    said = [str(info[key]) for key in ("issuer", "common_name") if info.get(key)]
-    return ", ".join(said) or None
+def _read(kind: str, file: IO[bytes], manifest: bytes | None = None) -> Credentials:
+    """What the validator says of a file, or of a manifest laid beside it."""
+    import c2pa
+
+    settings: dict[str, Any] = dict(LIBRARY_SETTINGS)
+    anchors = trust_anchors()
+    if anchors is not None:
+        settings["trust"] = {"user_anchors": anchors}
+    with (
+        c2pa.Context.from_dict(settings) as context,
+        c2pa.Reader(kind, file, manifest_data=manifest, context=context) as reader,
+    ):
+        return understood(json.loads(reader.json()), own_serials(), stored=manifest is not None)
 
 
-def _generator(manifest: Mapping[str, Any]) -> str | None:
-    infos = manifest.get("claim_generator_info") or []
-    if not infos:
-        return manifest.get("claim_generator")
-    return " ".join(str(infos[0][key]) for key in ("name", "version") if infos[0].get(key))
+def read_back(path: Path, name: Path | str, signer: StudioSigner | None = None, watermark: str | None = None) -> State:
+    """Refuse a file that was just signed where it does not hold what it should; else the state in which it reads.
+
+    Intact is not enough: it must be signed with the signer's own certificate, stamped where a time stamp was asked
+    for, and name the watermark that is in its pixels. Its state is then ``trusted``, or ``valid`` where the chain of
+    the signer's certificate was given without its root.
+
+    Args:
+        name: the output, as the message calls it.
+        signer: None takes the one of the settings.
+        watermark: id of the watermark in the pixels, 8 hex digits, or None.
+
+    Raises:
+        Refused: with what does not hold.
+    """
+    signer = studio_signer() if signer is None else signer
+    found = read_credentials(path)
+    if found.state not in ("trusted", "valid"):
+        why = f"its Content Credentials read back as {found.state}{_list(found.faults)}"
+    elif found.serial != signer.serial:
+        why = f"its Content Credentials are signed by {found.signer} and not with {signer.name}"
+    elif signer.time_stamp is not None and not found.time_stamped:
+        why = f"the time stamp of {signer.time_stamp} is not in it"
+    elif found.soft_binding != watermark:
+        why = f"its manifest names the watermark {found.soft_binding}, and {watermark} is in its pixels"
+    else:
+        return found.state
+    raise Refused(f"{name} was not written: {why}.")
 
 
-def _action(action: Mapping[str, Any]) -> dict[str, Any]:
-    said = {"action": action.get("action", "")}
-    if action.get("digitalSourceType"):
-        said["source_type"] = str(action["digitalSourceType"]).rsplit("/", 1)[-1]
-    if action.get("description"):
-        said["description"] = action["description"]
-    return said
-
-
-def _ingredient(entry: Mapping[str, Any], manifests: Mapping[str, Any]) -> dict[str, Any]:
-    own = manifests.get(str(entry.get("active_manifest")))
-    state: State = "none"
-    if own is not None:
-        failures = entry.get("validation_results", {}).get("activeManifest", {}).get("failure", [])
-        state = "invalid" if [f for f in failures if f.get("code") not in NOT_A_FAULT] else "valid"
-    return {
-        "title": entry.get("title"),
-        "relationship": entry.get("relationship"),
-        "state": state,
-        "signer": _signer(own) if own else None,
-        "generator": _generator(own) if own else None,
-    }
+def _list(faults: tuple[str, ...]) -> str:
+    return f" ({', '.join(faults)})" if faults else ""

@@ -1,13 +1,15 @@
 """The one writer of synthetic media: whatever the studio shows of a synthetic face leaves through here, marked.
 
-Three steps, none of which can be left out: the marks in the pixels (:data:`PIXEL_MARKS`), the signed Content
-Credentials, and a rename that only happens when both are there. A test holds that nothing else in the code encodes
-pictures.
+Five steps, none of which can be left out: the marks in the pixels (:class:`PixelMarker`: the invisible watermark with
+an id of its own, then the visible badge), the signed Content Credentials that name that id, reading them back, a record
+of the output under its id, and a rename that only happens when all are there. A test holds that nothing else in the
+code encodes pictures.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,15 +21,28 @@ from typing import Literal, Protocol
 import numpy as np
 
 from datasets.atomic import disk_error, refuse_overwrite, remove, replacing
-from datasets.errors import InputError, Refused
+from datasets.errors import InputError
 from datasets.provenance.badge import badge
-from datasets.provenance.consent import require
-from datasets.provenance.credentials import Ingredient, Making, file_hash, sign
-from datasets.provenance.identity import identity
-from datasets.provenance.reading import read_credentials
+from datasets.provenance.credentials import Ingredient, Making, sign
+from datasets.provenance.manifest import PixelMarks, file_hash, require_consent
+from datasets.provenance.payload import id_text, mark_key, new_id
+from datasets.provenance.reading import read_back
+from datasets.provenance.records import record_of, remember, unused_id
+from datasets.provenance.signers import StudioSigner, check_reachable, studio_signer
+from datasets.provenance.watermark import Watermark
 from datasets.video import ClipInfo, Frame
 
-__all__ = ["Ingredient", "Making", "Mark", "Marks", "SyntheticWriter", "picture_bytes", "write_picture"]
+__all__ = [
+    "Ingredient",
+    "Making",
+    "Mark",
+    "Marks",
+    "PixelMarker",
+    "SyntheticWriter",
+    "picture_bytes",
+    "pixel_marks",
+    "write_picture",
+]
 
 VIDEO_TYPES = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime"}
 PICTURE_FORMATS = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png"}
@@ -61,8 +76,37 @@ class Badge:
         return badge(image)
 
 
-# Applied in this order. The invisible watermark goes before the badge, so that the badge stays clean.
-PIXEL_MARKS: tuple[Mark, ...] = (Badge(),)
+class PixelMarker:
+    """Everything that goes into the pixels of one output, whose frames are given in order.
+
+    Attributes:
+        watermark_id: 8 hex digits.
+        marks: what is applied, in this order: the badge last, so that it stays clean.
+    """
+
+    def __init__(self, watermark_id: str) -> None:
+        self.watermark_id = watermark_id
+        self.marks: tuple[Mark, ...] = (Watermark(int(watermark_id, 16), mark_key()), Badge())
+
+    @property
+    def said(self) -> PixelMarks:
+        """What the manifest says of them."""
+        return PixelMarks(tuple(mark.name for mark in self.marks), self.watermark_id)
+
+    def apply(self, image: np.ndarray) -> np.ndarray:
+        """A uint8 RGB HxWx3 picture with every mark in its pixels; a new array."""
+        for mark in self.marks:
+            image = mark.apply(image)
+        return image
+
+
+def pixel_marks() -> PixelMarker:
+    """Marks for one output, under a random id that no other output of this machine has.
+
+    Raises:
+        Refused: the key or the table of outputs cannot be read or made.
+    """
+    return PixelMarker(unused_id(lambda: id_text(new_id())))
 
 
 @dataclass(frozen=True)
@@ -72,13 +116,13 @@ class Marks:
     Attributes:
         badge: whether the visible badge is in every frame.
         credentials: state of its Content Credentials, read back from the finished file.
-        watermark: id of the invisible watermark; None, because this version writes none.
+        watermark: id of the invisible watermark, 8 hex digits.
         notes: what else a person should know, e.g. that the sound was encoded anew.
     """
 
     badge: bool
     credentials: str
-    watermark: str | None
+    watermark: str
     notes: tuple[str, ...]
 
 
@@ -95,19 +139,29 @@ class SyntheticWriter:
         making: what the manifest says.
         crf: H.264 quality, 0 to 51, lower is better.
         force: replace a file that is there.
+        signer: who signs; None takes the one of the settings.
 
     Raises:
         InputError: the file exists, has another suffix, or the disk is full.
-        Refused: a consent record is missing or has expired, or the file could not be signed.
+        Refused: a consent record is missing or has expired, or the file could not be marked, signed or recorded.
     """
 
-    def __init__(self, path: Path, like: ClipInfo, making: Making, crf: int = DEFAULT_CRF, force: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        like: ClipInfo,
+        making: Making,
+        crf: int = DEFAULT_CRF,
+        force: bool = False,
+        signer: StudioSigner | None = None,
+    ) -> None:
         self.path, self.like, self.making = Path(path), like, making
         if self.path.suffix.lower() not in VIDEO_TYPES:
             raise InputError(f"{self.path} must end in .mp4 or .mov: only these carry the marks.")
         for file in (self.path, self.path.with_suffix(SIDECAR)):
             refuse_overwrite(file, force)
-        _check(making)
+        self.signer = _checked(making, signer)
+        self.marker = pixel_marks()
         self.crf, self.frames = crf, 0
         self.marks: Marks | None = None
         self._stack = contextlib.ExitStack()
@@ -128,7 +182,7 @@ class SyntheticWriter:
 
     def write(self, frame: Frame) -> None:
         """Mark one frame and append it; its time must be later than the last one's."""
-        image = marked(frame.image)
+        image = self.marker.apply(frame.image)
         try:
             self._encoder.write(Frame(frame.index, frame.time, image))
         except OSError as error:
@@ -150,36 +204,39 @@ class SyntheticWriter:
             raise InputError(f"{self.path} was not written: there was not one frame to write.")
         self._encoder.close()
         format = VIDEO_TYPES[self.path.suffix.lower()]
+        said = self.marker.said
         with self._unsigned.open("rb") as source, self._signed.open("w+b") as target:
-            manifest_bytes = sign(self.making, format, source, target, [mark.name for mark in PIXEL_MARKS])
+            manifest_bytes = sign(self.making, format, source, target, said, self.signer)
             os.fsync(target.fileno())
+            target.seek(0)
+            digest = hashlib.file_digest(target, "sha256").hexdigest()
+        state = read_back(self._signed, self.path, self.signer, self.marker.watermark_id)
         self._sidecar.write_bytes(manifest_bytes)
-        self.marks = Marks(True, _read_back(self._signed, self.path), None, tuple(self._encoder.notes))
+        remember(record_of(self.making, self.marker.watermark_id, manifest_bytes, digest, format))
+        notes = (*self._encoder.notes, *_unreadable(self._signed))
+        self.marks = Marks("badge" in said.names, state, self.marker.watermark_id, notes)
 
 
-def marked(image: np.ndarray) -> np.ndarray:
-    """A uint8 RGB HxWx3 picture with every mark of :data:`PIXEL_MARKS` in its pixels; a new array."""
-    for mark in PIXEL_MARKS:
-        image = mark.apply(image)
-    return image
-
-
-def _check(making: Making) -> None:
-    """Stop before the work begins when its result could not be written."""
-    require(making.consent)
+def _checked(making: Making, signer: StudioSigner | None) -> StudioSigner:
+    """Stop before the work begins when its result could not be written; else who signs it."""
+    require_consent(making)
     parents = [i for i in making.ingredients if i.relationship == "parentOf"]
     if len(parents) > 1:
         raise ValueError("a manifest has one parentOf ingredient at most")
     for ingredient in making.ingredients:
         file_hash(ingredient.path)
-    identity()
+    signer = studio_signer() if signer is None else signer
+    check_reachable(signer)
+    return signer
 
 
-def _read_back(path: Path, name: Path) -> str:
-    state = read_credentials(path).state
-    if state != "trusted":
-        raise Refused(f"{name} was not written: its Content Credentials read back as {state}, not as this studio's.")
-    return state
+def _unreadable(path: Path) -> tuple[str, ...]:
+    """A note where the watermark does not come back from the finished clip, such as one that is black throughout."""
+    from datasets.provenance.watermarkreading import comes_back
+
+    if comes_back(path):
+        return ()
+    return ("The invisible watermark cannot be read back: the picture is too small or too empty to hold it.",)
 
 
 def _beside(path: Path, what: str) -> Path:
@@ -187,29 +244,38 @@ def _beside(path: Path, what: str) -> Path:
 
 
 def picture_bytes(
-    image: np.ndarray, making: Making, format: PictureFormat = "jpeg", quality: int = JPEG_QUALITY
+    image: np.ndarray,
+    making: Making,
+    format: PictureFormat = "jpeg",
+    quality: int = JPEG_QUALITY,
+    signer: StudioSigner | None = None,
 ) -> bytes:
-    """A synthetic picture as a file's bytes: marked, encoded, signed.
+    """A synthetic picture as a file's bytes: marked, encoded, signed, recorded.
 
     Args:
         image: uint8 RGB HxWx3; it is not changed.
         quality: of JPEG, 1 to 100.
+        signer: who signs; None takes the one of the settings.
 
     Raises:
-        Refused: a consent record is missing, or the picture could not be signed.
+        Refused: a consent record is missing, or the picture could not be marked, signed or recorded.
     """
     import cv2
 
     if format not in ("jpeg", "png"):
         raise InputError(f"A synthetic picture is written as jpeg or png, not as {format}.")
-    _check(making)
+    signer = _checked(making, signer)
+    marker = pixel_marks()
     options: Sequence[int] = [cv2.IMWRITE_JPEG_QUALITY, quality] if format == "jpeg" else []
-    done, encoded = cv2.imencode("." + format, cv2.cvtColor(marked(image), cv2.COLOR_RGB2BGR), options)
+    done, encoded = cv2.imencode("." + format, cv2.cvtColor(marker.apply(image), cv2.COLOR_RGB2BGR), options)
     if not done:
         raise InputError(f"{making.title} cannot be encoded as {format}.")
     signed = BytesIO()
-    sign(making, f"image/{format}", BytesIO(encoded.tobytes()), signed, [mark.name for mark in PIXEL_MARKS])
-    return signed.getvalue()
+    manifest_bytes = sign(making, f"image/{format}", BytesIO(encoded.tobytes()), signed, marker.said, signer)
+    content = signed.getvalue()
+    digest = hashlib.sha256(content).hexdigest()
+    remember(record_of(making, marker.watermark_id, manifest_bytes, digest, f"image/{format}"))
+    return content
 
 
 def write_picture(path: Path, image: np.ndarray, making: Making, quality: int = JPEG_QUALITY) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import stat
@@ -9,7 +10,9 @@ import subprocess
 import sys
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
+import c2pa
 import cv2
 import numpy as np
 import pytest
@@ -18,7 +21,18 @@ from datasets.encode import ClipEncoder
 from datasets.errors import InputError, Refused
 from datasets.home import home
 from datasets.provenance.consent import from_option
-from datasets.provenance.credentials import Ingredient, Making, manifest, media_type, settings_hash, sign
+from datasets.provenance.credentialreport import understood
+from datasets.provenance.credentials import (
+    SOFT_BINDING_ALGORITHM,
+    Ingredient,
+    Making,
+    PixelMarks,
+    manifest,
+    media_type,
+    require_consent,
+    settings_hash,
+    sign,
+)
 from datasets.provenance.identity import existing_root, identity
 from datasets.provenance.reading import read_credentials
 from datasets.video import Frame
@@ -300,3 +314,116 @@ def test_one_flipped_bit_is_seen_in_clips_of_every_length(tmp_path: Path, megaby
                 file.seek(at)
                 file.write(bit)
             assert read_credentials(out).state == expected, at
+
+
+def test_the_watermark_is_bound(tmp_path: Path) -> None:
+    for suffix, kind in ((".jpg", "image/jpeg"), (".png", "image/png")):
+        destination, out = tmp_path / f"d{suffix}", tmp_path / f"out{suffix}"
+        destination.write_bytes(picture(suffix))
+        what = making(Ingredient(destination, "destination", "parentOf"), Ingredient(destination, "s", "componentOf"))
+        with out.open("w+b") as target:
+            sign(what, kind, BytesIO(picture(suffix)), target, PixelMarks(("watermark", "badge"), "0a1b2c3d"))
+        read = read_credentials(out)
+        assert (
+            read.state == "trusted" and read.soft_binding == "0a1b2c3d" and read.making["pixel_marks"][0] == "watermark"
+        )
+        order = ["c2pa.opened", "c2pa.placed", "c2pa.edited", "c2pa.watermarked.bound"]
+        assert [action["action"] for action in read.actions] == order
+        assert read.synthetic is True and read.kind == "swap" and read.time and read.time_from == "signer"
+    with pytest.raises(ValueError, match="hex"):
+        PixelMarks((), "0A1B2C3D")
+
+
+def test_the_soft_binding_reads_as_the_standard_writes_it(tmp_path: Path) -> None:
+    with (tmp_path / "out.jpg").open("w+b") as target:
+        sign(making(), "image/jpeg", BytesIO(picture()), target, PixelMarks((), "0a1b2c3d"))
+    with c2pa.Reader(tmp_path / "out.jpg") as reader:
+        active = json.loads(reader.json())
+        claim = json.loads(reader.detailed_json())["manifests"][active["active_manifest"]]["claim"]
+    data = {a["label"]: a["data"] for a in active["manifests"][active["active_manifest"]]["assertions"]}
+    binding = data["c2pa.soft-binding"]
+    assert binding["alg"] == SOFT_BINDING_ALGORITHM and binding["blocks"] == [{"scope": {}, "value": "0a1b2c3d"}]
+    # Our own statements are the signer's; what the user entered is listed as gathered from elsewhere.
+    created = {entry["url"].rsplit("/", 1)[-1] for entry in claim["created_assertions"]}
+    gathered = {entry["url"].rsplit("/", 1)[-1] for entry in claim["gathered_assertions"]}
+    assert {"c2pa.actions.v2", "c2pa.soft-binding", "org.counterface.making"} <= created
+    assert gathered == {"org.counterface.consent"}
+
+
+def test_the_manifest_holds_no_more_about_people_than_the_user_entered(tmp_path: Path) -> None:
+    home_of_user = tmp_path / "home" / "anna.mueller"
+    home_of_user.mkdir(parents=True)
+    clip = home_of_user / "clip.jpg"
+    clip.write_bytes(picture())
+    record = from_option("self", "A. M.", "B. N.")
+    what = Making(
+        str(home_of_user / "out.jpg"),
+        "quick96",
+        record,
+        (Ingredient(clip, str(clip), "parentOf"), Ingredient(clip, "3/4 view", "componentOf")),
+        {"workspace": str(home_of_user)},
+        "swap",
+    )
+    with (tmp_path / "out.jpg").open("w+b") as target:
+        made = sign(what, "image/jpeg", BytesIO(picture()), target, PixelMarks(("badge",)))
+    for private in (b"anna", b"mueller", str(tmp_path).encode(), str(Path.home()).encode()):
+        assert private not in made
+    with c2pa.Reader(tmp_path / "out.jpg") as reader:
+        assert "@" not in reader.detailed_json(), "no e-mail"
+    read = read_credentials(tmp_path / "out.jpg")
+    assert [i["title"] for i in read.ingredients] == ["clip.jpg", "3/4 view"]
+    assert read.making["consent"] == [one.to_table() for one in record]
+
+
+@pytest.mark.parametrize(
+    ("title", "kept"),
+    [
+        ("/home/anna/clip.mp4", "clip.mp4"),
+        ("C:\\Users\\anna\\clip.mp4", "clip.mp4"),
+        ("../anna/clip.mp4", "clip.mp4"),
+        ("anna/clips/clip.mp4", "clip.mp4"),
+        ("~/clip.mp4", "clip.mp4"),
+        ("/clip", "clip"),
+        ("clip.mp4", "clip.mp4"),
+        ("Portrait, 3/4 view", "Portrait, 3/4 view"),
+        ("Astronaut / NASA", "Astronaut / NASA"),
+    ],
+)
+def test_titles_have_no_folders(title: str, kept: str) -> None:
+    assert manifest(Making(title, "m", CONSENT, (), {}, "swap"), "image/jpeg", ())["title"] == kept
+
+
+def test_an_original_needs_the_record_of_its_own_face_and_the_clip_it_copies() -> None:
+    destination = tuple(record for record in CONSENT if record.role == "destination")
+    original = Making("o", "transcode", destination, (), {}, "original")
+    require_consent(original)
+    with pytest.raises(Refused, match="destination"):
+        require_consent(Making("o", "transcode", (), (), {}, "original"))
+    with pytest.raises(Refused, match="source"):
+        require_consent(Making("o", "quick96", destination, (), {}, "swap"))
+    with pytest.raises(ValueError, match="parentOf"):
+        manifest(original, "image/jpeg", ())
+
+
+def test_a_manifest_can_hold_anything_and_reading_does_not_fall_over_it() -> None:
+    odd: tuple[Any, ...] = (
+        "text",
+        3,
+        None,
+        [],
+        [1, "a", None],
+        {},
+        {"records": 3},
+        {"actions": "x"},
+        {"blocks": [3], "alg": 7},
+    )
+    labels = ("c2pa.actions.v2", "org.counterface.making", "org.counterface.consent", "c2pa.soft-binding")
+    for label in labels:
+        for data in odd:
+            store = {
+                "active_manifest": "a",
+                "validation_state": "Valid",
+                "manifests": {"a": {"assertions": [{"label": label, "data": data}]}},
+            }
+            read = understood(store, ())
+            assert read.state == "valid" and read.soft_binding is None and read.synthetic is None

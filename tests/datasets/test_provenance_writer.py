@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import shutil
 import signal
@@ -23,8 +24,10 @@ from datasets.provenance import writer as writer_module
 from datasets.provenance.badge import badge, badge_box, has_badge
 from datasets.provenance.consent import from_option
 from datasets.provenance.reading import read_credentials
+from datasets.provenance.records import find
 from datasets.provenance.verify import verify
-from datasets.provenance.writer import Ingredient, Making, SyntheticWriter, marked, picture_bytes, write_picture
+from datasets.provenance.watermarkreading import read_watermark
+from datasets.provenance.writer import Ingredient, Making, SyntheticWriter, picture_bytes, pixel_marks, write_picture
 from datasets.video import Frame, probe, read_frames, read_picture, timestamps
 
 CONSENT = from_option("synthetic", "a.mp4", "b.mp4")
@@ -65,8 +68,8 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def write(out: Path, clip: Path, making: Making, **options: bool) -> SyntheticWriter:
-    with SyntheticWriter(out, probe(clip), making, **options) as writer:
+def write(out: Path, clip: Path, making: Making, force: bool = False) -> SyntheticWriter:
+    with SyntheticWriter(out, probe(clip), making, force=force) as writer:
         for frame in read_frames(clip):
             writer.write(frame)
     return writer
@@ -77,7 +80,11 @@ def test_every_frame_is_marked_and_the_file_is_signed(clip: Path, making: Making
     out = folder / f"out{suffix}"
     writer = write(out, clip, making)
     assert writer.marks is not None
-    assert (writer.marks.badge, writer.marks.credentials, writer.marks.watermark) == (True, "trusted", None)
+    assert (writer.marks.badge, writer.marks.credentials, writer.marks.notes) == (True, "trusted", ())
+    assert read_credentials(out).soft_binding == writer.marks.watermark
+    assert read_watermark(out).id == writer.marks.watermark
+    record = find(writer.marks.watermark)
+    assert record is not None and record.sha256 == hashlib.sha256(out.read_bytes()).hexdigest()
     assert np.array_equal(timestamps(out), timestamps(clip))
     assert all(has_badge(frame.image) for frame in read_frames(out))
     assert read_credentials(out).state == "trusted"
@@ -98,12 +105,47 @@ def test_a_swap_of_a_marked_clip_keeps_its_credentials(clip: Path, making: Makin
     assert ingredient["state"] == "valid" and ingredient["generator"].startswith("counterface")
 
 
-def test_what_is_written_outside_the_badge_is_what_was_given() -> None:
+def test_marks_change_a_picture_little_and_leave_the_one_given_alone() -> None:
     image = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
-    kept, out = image.copy(), marked(image)
+    kept, out = image.copy(), pixel_marks().apply(image)
     x0, y0, x1, y1 = badge_box(128, 96)
-    out[y0:y1, x0:x1] = image[y0:y1, x0:x1]
-    assert np.array_equal(out, kept) and np.array_equal(image, kept)
+    changed = out.astype(float) - kept
+    changed[y0:y1, x0:x1] = 0
+    assert np.array_equal(image, kept) and 0 < np.mean(changed**2) < 255**2 / 10**4.2
+
+
+def test_every_output_has_an_id_of_its_own(clip: Path, making: Making, folder: Path) -> None:
+    ids = {write(folder / f"{i}.mp4", clip, making).marks.watermark for i in range(3)}  # type: ignore[union-attr]
+    assert len(ids) == 3
+
+
+def test_an_id_that_is_taken_is_never_written_twice(
+    clip: Path, making: Making, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = write(folder / "first.mp4", clip, making)
+    assert first.marks is not None
+    drawn = iter([int(first.marks.watermark, 16), 77])
+    monkeypatch.setattr(writer_module, "new_id", lambda: next(drawn))
+    second = write(folder / "second.mp4", clip, making)
+    assert second.marks is not None and second.marks.watermark == "0000004d"
+
+
+def test_without_a_record_no_output(clip: Path, making: Making, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(record: object) -> None:
+        raise Refused("the table is full")
+
+    monkeypatch.setattr(writer_module, "remember", refuse)
+    with pytest.raises(Refused, match="the table is full"):
+        write(folder / "out.mp4", clip, making)
+    assert names(folder) == []
+
+
+def test_a_clip_too_empty_for_the_watermark_says_so(making: Making, folder: Path) -> None:
+    with ClipEncoder(folder / "black.mp4", (64, 64), Fraction(20)) as encoder:
+        for index in range(5):
+            encoder.write(Frame(index, index / 20, np.zeros((64, 64, 3), np.uint8)))
+    out = write(folder / "out.mp4", folder / "black.mp4", making)
+    assert out.marks is not None and "cannot be read back" in out.marks.notes[0]
 
 
 def test_no_consent_no_output(clip: Path, making: Making, folder: Path) -> None:
@@ -162,7 +204,7 @@ def test_when_signing_fails_no_unmarked_file_stays(
 ) -> None:
     monkeypatch.setenv("COUNTERFACE_HOME", str(tmp_path / "home"))
     with (
-        pytest.raises(Refused, match="cannot be made or read"),
+        pytest.raises(Refused, match="could not be matched again"),
         SyntheticWriter(folder / "out.mp4", probe(clip), making) as writer,
     ):
         writer.write(next(frames()))
@@ -174,8 +216,8 @@ def test_when_signing_fails_no_unmarked_file_stays(
 def test_a_signature_that_does_not_read_back_is_not_released(
     clip: Path, making: Making, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def only_copied(making: object, format: str, source: object, target: object, marks: object) -> bytes:
-        shutil.copyfileobj(source, target)  # type: ignore[call-overload]
+    def only_copied(making: object, format: str, source: object, target: object, *others: object) -> bytes:
+        shutil.copyfileobj(source, target)  # type: ignore[arg-type]
         return b""
 
     monkeypatch.setattr(writer_module, "sign", only_copied)
@@ -309,10 +351,21 @@ def test_a_picture_is_badged_and_signed(making: Making, folder: Path, name: str,
     found = verify(folder / name)
     assert found.studio_output and found.badge.found and names(folder) == [name]
     back = read_picture(folder / name)
+    x0, y0, x1, y1 = badge_box(131, 97)
     if format == "png":
-        assert np.array_equal(back, badge(image))
-    data = picture_bytes(image, making, format)  # type: ignore[arg-type]
-    assert np.array_equal(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1], back)
+        # A little of the picture, and of the mark in it, shines through the badge.
+        assert np.abs(back[y0:y1, x0:x1].astype(int) - badge(image)[y0:y1, x0:x1]).max() <= 4
+    own = read_credentials(folder / name)
+    assert own.soft_binding is not None and find(own.soft_binding) is not None
+    (folder / name).write_bytes(picture_bytes(image, making, format))  # type: ignore[arg-type]
+    again = read_credentials(folder / name)
+    assert again.state == "trusted" and again.soft_binding != own.soft_binding
+
+
+@pytest.mark.parametrize("name", ["p.jpg", "p.png"])
+def test_a_pictures_watermark_is_read_again(making: Making, folder: Path, name: str) -> None:
+    write_picture(folder / name, cv2.resize(picture(0), (320, 240)), making)
+    assert read_watermark(folder / name).id == read_credentials(folder / name).soft_binding
 
 
 def test_a_picture_in_a_form_that_carries_no_marks(making: Making, folder: Path) -> None:

@@ -49,7 +49,9 @@ def test_the_json_has_the_agreed_keys(fake_score: ClipScore, material: Any) -> N
     assert set(track) >= {"id", "probability", "first", "last", "frames"}
     assert set(track["frames"][0]) >= {"index", "time", "probability", "box"} and len(track["frames"][0]["box"]) == 4
     assert said["interval"][0] <= said["probability"] <= said["interval"][1]
-    assert said["provenance"] == {"credentials": "none", "watermark": None, "studio_output": False}
+    assert said["provenance"] == {
+        "credentials": "none", "watermark": None, "studio_output": False, "synthetic": None
+    }  # fmt: skip
 
 
 def test_frames_carry_their_true_index_and_time(fake_score: ClipScore) -> None:

@@ -52,7 +52,7 @@ def test_it_says_the_outcome_and_the_figures(page: str, made_workspace: Workspac
     assert f"{scores['interval'][0]:.2f} to {scores['interval'][1]:.2f}" in page
     for said in ("nothing found does not mean authentic", "not a general detector", "37 of 40 frames were swapped"):
         assert said in page
-    for said in ("no face: 2", "removed: 1", "Grace Hopper", "portrait in scikit-image", "Not yet in this version"):
+    for said in ("no face: 2", "removed: 1", "Grace Hopper", "portrait in scikit-image", "A pattern in every frame"):
         assert said in page
     assert "1,500 steps" in page and "Two faces were seen" in page
 

@@ -29,6 +29,7 @@ COMMANDS = (
     *("demo", "swap", "new", "extract", "train", "merge", "score", "detectability", "verify"),
     *("detector train", "detector list", "detector card", "weights list", "weights fetch", "doctor", "studio"),
     *("faces sort", "faces clean", "faces show"),
+    *("consent check", "consent template", "consent renew", "consent withdraw"),
 )
 LATER = ("dataset", "evaluate")
 CPU = ("--device", "cpu", "-q")
@@ -408,7 +409,10 @@ def test_score_of_several_files_one_of_them_broken(looped: Looped, tmp_path: Pat
     track = first["tracks"][0]
     assert {"id", "probability", "first", "last", "frames"} <= set(track)
     assert set(track["frames"][0]) >= {"index", "time", "probability", "box"} and len(track["frames"][0]["box"]) == 4
-    assert first["provenance"] == {"credentials": "trusted", "watermark": None, "studio_output": True}
+    marks = first["provenance"]
+    assert (marks["credentials"], marks["studio_output"], marks["synthetic"]) == ("trusted", True, True)
+    assert marks["watermark"]["present"] is True and marks["watermark"]["record"]["same_bytes"] is True
+    assert found[2]["provenance"]["watermark"] is None
     assert found[2]["provenance"]["credentials"] == "none" and found[2]["frames_scored"] == 1
 
 
@@ -449,6 +453,7 @@ def test_verify_answers_with_the_keys_that_scripts_read(looped: Looped, tmp_path
     assert set(found["credentials"]) >= {"state", "signer", "actions", "ingredients"}
     assert found["credentials"]["state"] == "trusted" and set(found["watermark"]) >= {"present", "id", "confidence"}
     assert {i["relationship"] for i in found["credentials"]["ingredients"]} == {"parentOf", "componentOf"}
+    assert found["watermark"]["present"] is True and found["watermark"]["record"]["kind"] == "swap"
     plain = counterface("verify", looped.source, "--json", tmp_path / "v.json")
     assert plain.code == 0 and "does not mean authentic" in plain.out
     assert json.loads((tmp_path / "v.json").read_text())["studio_output"] is False

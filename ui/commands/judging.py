@@ -113,16 +113,19 @@ def detectability(
 
 
 def verify(
-    file: Annotated[Path, typer.Argument(help="A video or a picture.", show_default=False)], json: Json = None
+    file: Annotated[Path, typer.Argument(help="A video or a picture.", show_default=False)],
+    json: Json = None,
+    quiet: Quiet = False,
 ) -> None:
     """What marks a file carries: Content Credentials, watermark, badge. Exit code 0 whatever is found."""
     from datasets.provenance.verify import verify as look
+    from ui.findings import show
 
-    found = look(file)
+    with Console(quiet) as console:
+        found = look(file, console)
     write_json(found.to_json(), json)
     if str(json) != "-":
-        for sentence in found.words:
-            print(sentence)
+        show(found)
 
 
 def detector_train(

@@ -74,6 +74,7 @@ def doctor() -> int:
         _devices()
         wrong += _encoder()
     _weights()
+    wrong += _marks()
     for kind in ("config", "cache", "data"):
         folder = home(kind)  # type: ignore[arg-type]
         print(f"{kind} folder: {folder}")
@@ -98,6 +99,29 @@ def _encoder() -> int:
         print("libx264: MISSING (writing video)")
         return 1
     print("libx264 (writing video)")
+    return 0
+
+
+def _marks() -> int:
+    """What outputs are signed and marked with; nothing is made here."""
+    from datasets.errors import Refused
+    from datasets.provenance.identity import existing_root
+    from datasets.provenance.payload import existing_mark_key
+    from datasets.provenance.records import table_path
+    from datasets.provenance.signers import settings_file, signer_settings, studio_signer
+
+    try:
+        settings = signer_settings()
+        if settings.certificate is not None:
+            print(f"outputs are signed with: {studio_signer(settings).name}")
+        else:
+            made = "" if existing_root() else ", made on first use"
+            print(f"outputs are signed with: this machine's own key{made} ({settings_file()} names another)")
+        key = "this machine's key" if existing_mark_key() else "a key made on first use"
+        print(f"the watermark's ids are written with {key}; what they stand for: {table_path()}")
+    except (InputError, Refused) as error:
+        print(f"outputs can't be marked: {error}")
+        return 1
     return 0
 
 

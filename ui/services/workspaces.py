@@ -131,6 +131,8 @@ def pictures(held: Opened, index: int, outline: bool = False) -> Pictures:
         InputError: a clip is damaged or shorter than the swap.
         Refused: a consent record no longer holds, so that no picture of the swap may be made.
     """
+    # Kept pictures too: a record can run out while the dashboard stands open.
+    held.results.workspace.require_consent()
     return _pictures(held.results.workspace.root, held.stamp, index, outline)
 
 
