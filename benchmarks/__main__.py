@@ -20,6 +20,9 @@ SCRIPTS = (
     "selfblend",
     "merging",
     "detection",
+    "watermark",
+    "markcode",
+    "leaks",
 )
 
 

@@ -1,6 +1,7 @@
 """How invisible the watermark is, what it survives, and that nothing unmarked is called marked.
 
 python -m benchmarks.watermark [FOLDER ...] [--seconds 3] [--pieces 1] [--attacks NAME ...]
+    [--unmarked FOLDER ...]
 
 The shipped sample and each clip of the folders is cut into pieces of so many seconds, marked, written as the
 studio writes a swap, and that file is changed as others change it. Counted are pieces whose id, or whose presence, is
@@ -33,8 +34,12 @@ from datasets.provenance.watermarkgrid import (
     presence_cells,
     presence_score,
 )
-from datasets.provenance.watermarkreading import WatermarkFound, read_watermark
+from datasets.provenance.watermarkreading import ALLOWED, WatermarkFound, read_watermark
 from datasets.provenance.watermarktally import presence_chance
+
+MEDIA = (".mp4", ".mov", ".jpg", ".jpeg", ".png")
+# Where a single picture counts as marked.
+COUNTS = float(np.sqrt(2 * np.log(2 / ALLOWED)))
 
 Change = Callable[[np.ndarray], np.ndarray]
 
@@ -215,22 +220,36 @@ def speed() -> None:
         print(f"{name}: {(time.process_time() - start) / 50 * 1000:.1f} CPU-ms a 1280x720 frame")
 
 
-def false_alarms(work: list[Piece], folder: Path) -> None:
-    """Every frame and every piece, unmarked: what the reader says, and how the scores lie against theory."""
-    scores, called = [], 0
+def false_alarms(folders: list[Path], work: list[Piece], folder: Path) -> None:
+    """Whole unmarked files, every frame of them, and how the frames' scores lie against theory."""
+    from datasets.video import is_picture, read_grey, read_picture
+
+    scores, called, count = list[float](), list[str](), 0
+
+    def take(grey: np.ndarray) -> None:
+        found = presence_cells(canonical(grey))
+        scores.extend([presence_score(found), presence_score(np.ascontiguousarray(found[:, ::-1]))])
+
     for piece in work:
         path = folder / "unmarked.mp4"
         encode(path, piece.frames, piece.rate, "libx264", 18, 1.0, "veryfast")
-        called += read_watermark(path).present
-        for image in piece.frames:
-            cells = presence_cells(canonical(luma(image)))
-            scores += [presence_score(cells), presence_score(np.ascontiguousarray(cells[:, ::-1]))]
-    spread = np.asarray(scores)
-    print(
-        f"unmarked: {called} of {len(work)} clips called marked; {len(spread)} frame scores, mirrored ones too, "
-        f"mean {spread.mean():.2f}, standard deviation {spread.std():.2f} (a random key gives 0 and 1), "
-        f"largest {spread.max():.2f}; a frame counts from 5.7 on (bound {presence_chance(5.7, 2):.0e})"
-    )
+        count += 1
+        if read_watermark(path).present:
+            called.append(piece.name)
+    for path in sorted(file for where in folders for file in where.rglob("*") if file.suffix.lower() in MEDIA):
+        count += 1
+        if read_watermark(path).present:
+            called.append(str(path))
+        for grey in [luma(read_picture(path))] if is_picture(path) else (frame[0] for frame in read_grey(path)):
+            take(grey)
+    print(f"unmarked: {len(called)} of {count} files called marked {called or ''}")
+    if scores:
+        spread = np.asarray(scores)
+        print(
+            f"{len(spread)} scores of frames and of their mirror images: mean {spread.mean():.2f}, standard deviation "
+            f"{spread.std():.2f} (a random key gives 0 and 1), largest {spread.max():.2f}; from {COUNTS:.1f} on "
+            f"a picture counts as marked, bound {presence_chance(COUNTS, 2):.0e}"
+        )
 
 
 def main() -> None:
@@ -239,6 +258,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--pieces", type=int, default=1, help="pieces a clip at most")
     parser.add_argument("--attacks", nargs="*", help="only those whose name holds one of these words")
+    parser.add_argument("--unmarked", nargs="*", type=Path, default=[], help="folders to look for false alarms in")
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="counterface-watermark-") as name:
@@ -247,7 +267,7 @@ def main() -> None:
         work = [*samples(options.seconds), *pieces(options.folders, options.seconds, options.pieces)]
         chosen = [a for a in ATTACKS if not options.attacks or any(word in a.name for word in options.attacks)]
         measure(work, chosen, Path(name), options.verbose)
-        false_alarms(work, Path(name))
+        false_alarms(options.unmarked, work, Path(name))
 
 
 def samples(seconds: float) -> Iterator[Piece]:

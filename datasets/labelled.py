@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from datasets.errors import InputError, Interrupted
+from datasets.errors import InputError, Interrupted, Refused
 from datasets.interrupt import StopRequested
 from datasets.progress import Progress, silent
 from datasets.provenance.manifest import consent_for
@@ -122,12 +122,15 @@ def write_labelled(
             in order. None for an original, whose frames are read here, so that no swap can be written as one.
 
     Raises:
-        InputError, Refused: as :class:`datasets.provenance.writer.SyntheticWriter`.
+        InputError, Refused: as :class:`datasets.provenance.writer.SyntheticWriter`; also an original of a clip that
+            carries the studio's watermark and no Credentials that say what it is.
         Interrupted: Ctrl-C; nothing is left.
         ValueError: an original with swapped frames, a fake without, or another number of frames.
     """
     if (making.kind == ORIGINAL) != (swapped is None):
         raise ValueError("an original is written from its own frames and a fake from swapped ones")
+    if swapped is None:
+        _refuse_output(making)
     images = (frame.image for frame in treatment.frames()) if swapped is None else iter(swapped)
     with (
         StopRequested() as stop,
@@ -145,3 +148,16 @@ def write_labelled(
             raise ValueError(f"{path} has more frames than its original")
     assert writer.marks is not None
     return writer.marks
+
+
+def _refuse_output(making: Making) -> None:
+    """Refuse to call a clip an original that is an output itself and no longer says of what kind."""
+    from datasets.provenance.reading import read_credentials
+    from datasets.provenance.watermarkreading import read_watermark
+
+    for parent in (i.path for i in making.ingredients if i.relationship == "parentOf"):
+        if read_credentials(parent).synthetic is None and read_watermark(parent).present:
+            raise Refused(
+                f"{parent} carries the invisible watermark of a Counterface output and nothing that says of what kind: "
+                "it may be a swap, so no original is made of it."
+            )

@@ -6,7 +6,9 @@ container's timestamps, never ``index / fps``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -255,6 +257,23 @@ def timestamps(path: Path) -> np.ndarray:
     if not ticks:
         raise InputError(f"{path} holds no frames.")
     return np.sort(np.asarray(ticks, dtype=np.float64)) * float(base)
+
+
+def key_times(path: Path) -> tuple[float, float, int]:
+    """The first and the last packet's time in seconds, and how many key frames there are; without decoding.
+
+    A damaged end is left out; both times are 0.0 where the container has none.
+    """
+    first, last, count = math.inf, -math.inf, 0
+    with open_container(path) as container, suppress(av.error.FFmpegError):
+        stream = container.streams.video[0]
+        for packet in container.demux(stream):
+            count += packet.is_keyframe and packet.size > 0
+            ticks = packet.dts if packet.pts is None else packet.pts
+            if ticks is not None:
+                time = float(ticks * stream.time_base)
+                first, last = min(first, time), max(last, time)
+    return (first, last, count) if first <= last else (0.0, 0.0, count)
 
 
 def spread(path: Path, count: int) -> Iterator[Frame]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 FRAMES_LOOKED_AT = 5
+APART = 25
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,12 @@ def _images(path: Path) -> Iterator[np.ndarray]:
     if is_picture(path):
         yield read_picture(path)
         return
-    times = timestamps(path)
+    try:
+        times = timestamps(path)
+    except InputError:
+        # A stream without a container has no times to seek by.
+        yield from (frame.image for frame in islice(read_frames(path, every=APART), FRAMES_LOOKED_AT))
+        return
     last = len(times) - 1
     wanted = sorted({round(i * last / max(1, FRAMES_LOOKED_AT - 1)) for i in range(FRAMES_LOOKED_AT)})
     seen = False

@@ -10,54 +10,13 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Iterable
 from typing import IO, Any
 
 from datasets.errors import InputError, Refused
-from datasets.provenance.container import LIBRARY_SETTINGS, media_type
+from datasets.provenance.container import LIBRARY_SETTINGS
 from datasets.provenance.ingredients import Found, add, find
-from datasets.provenance.manifest import (
-    COMPOSITE_SYNTHETIC,
-    COMPOSITE_TRAINED,
-    CONSENT_LABEL,
-    GENERATOR,
-    MAKING_LABEL,
-    SOFT_BINDING_ALGORITHM,
-    SOFT_BINDING_LABEL,
-    Ingredient,
-    Making,
-    PixelMarks,
-    bare,
-    consent_for,
-    file_hash,
-    manifest,
-    require_consent,
-    settings_hash,
-    software_version,
-)
+from datasets.provenance.manifest import Making, PixelMarks, bare, manifest
 from datasets.provenance.signers import StudioSigner, check_reachable, studio_signer, unreachable
-
-__all__ = [
-    "COMPOSITE_SYNTHETIC",
-    "COMPOSITE_TRAINED",
-    "CONSENT_LABEL",
-    "GENERATOR",
-    "LIBRARY_SETTINGS",
-    "MAKING_LABEL",
-    "SOFT_BINDING_ALGORITHM",
-    "SOFT_BINDING_LABEL",
-    "Ingredient",
-    "Making",
-    "PixelMarks",
-    "consent_for",
-    "file_hash",
-    "manifest",
-    "media_type",
-    "require_consent",
-    "settings_hash",
-    "sign",
-    "software_version",
-]
 
 # Hashed as one, a clip's media data is held in memory whole; as the leaves of a Merkle tree, one MB at a time. Not for
 # short clips: a tree of one leaf, that is media data under 1 MB, is not checked by the library when it reads.
@@ -134,7 +93,7 @@ def sign(
     format: str,
     source: IO[bytes],
     target: IO[bytes],
-    marks: PixelMarks | Iterable[str],
+    marks: PixelMarks,
     signer: StudioSigner | None = None,
 ) -> bytes:
     """Copy ``source`` to ``target`` with a signed manifest inside, and return the manifest's own bytes.
@@ -143,7 +102,7 @@ def sign(
         format: MIME type of both.
         source: open for reading.
         target: open for reading and writing, empty.
-        marks: the marks in the pixels; bare names stand for marks without a watermark's id.
+        marks: the marks in the pixels.
         signer: None takes the one of the settings (:func:`~datasets.provenance.signers.studio_signer`).
 
     Raises:

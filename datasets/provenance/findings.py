@@ -93,7 +93,10 @@ def findings(found: Verification) -> tuple[Finding, ...]:
 
 
 def _what(found: Verification) -> str:
-    return described(found.account or found.credentials.making)
+    said = described(found.account or found.credentials.making)
+    return (
+        f"a changed copy of {said}; whether a face was put into it since is not known" if found.of_a_real_clip else said
+    )
 
 
 def described(account: Mapping[str, Any]) -> str:

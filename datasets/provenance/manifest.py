@@ -141,9 +141,7 @@ def settings_hash(settings: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def manifest(
-    making: Making, format: str, marks: PixelMarks | Iterable[str], synthetic: bool | None = None
-) -> dict[str, Any]:
+def manifest(making: Making, format: str, marks: PixelMarks, synthetic: bool | None = None) -> dict[str, Any]:
     """The manifest definition of an output, without its ingredients.
 
     Its assertions, after C2PA 2.x: ``c2pa.actions.v2`` (what was opened, what was placed, what was made of it, which
@@ -154,15 +152,13 @@ def manifest(
 
     Args:
         format: MIME type of the output.
-        marks: the marks in its pixels; bare names stand for marks without a watermark's id.
+        marks: the marks in its pixels.
         synthetic: whether there is synthetic content in it; by default every kind but an original has.
 
     Raises:
         ValueError: an original without the clip that it is a copy of.
         InputError: an ingredient cannot be read.
     """
-    if not isinstance(marks, PixelMarks):
-        marks = PixelMarks(tuple(marks))
     making_data = {
         "version": MAKING_VERSION,
         "software": f"{GENERATOR} {software_version()}",

@@ -17,9 +17,10 @@ import json
 import os
 import re
 import sqlite3
+import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ VERSION = 1
 APPLICATION = 0x43464F50
 PATIENCE = 30.0
 TRIES = 16
+_MAKING = threading.Lock()
 ID = re.compile(r"[0-9a-f]{8}")
 
 SCHEMA = """
@@ -186,15 +188,29 @@ def unused_id(draw: Callable[[], str]) -> str:
         draw: gives a random id, 8 hex digits.
 
     Raises:
-        Refused: the table cannot be read, or ``draw`` gives nothing new.
+        Refused: the table cannot be read or written, or ``draw`` gives nothing new.
     """
     try:
         for _ in range(TRIES):
             if find(drawn := draw()) is None:
+                _try_to_write()
                 return drawn
     except InputError as error:
         raise Refused(f"Nothing was written, because its copies could not be matched again: {error}") from error
     raise Refused(f"No unused watermark id was found in {TRIES} tries; nothing was written.")
+
+
+def _try_to_write() -> None:
+    """Learn before hours of work, not after them, that the table cannot be written. Raises InputError."""
+    path = table_path()
+    try:
+        _make(path)
+        with closing(_connect(path)) as table:
+            table.execute("BEGIN IMMEDIATE")
+            table.execute(f"PRAGMA user_version = {VERSION}")
+            table.execute("ROLLBACK")
+    except (_Unusable, sqlite3.Error, OSError) as error:
+        raise InputError(_why(path, error)) from error
 
 
 class _Unusable(Exception):
@@ -204,7 +220,11 @@ class _Unusable(Exception):
 def _make(path: Path) -> None:
     """An empty file that only the user may read; SQLite gives its journal the same permissions."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    # A table that is there is never opened here: closing it would drop every POSIX lock that another thread of this
+    # process holds on it through SQLite, and let a second process write into a transaction.
+    with _MAKING, suppress(FileExistsError):
+        if not path.exists():
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _connect(path: Path) -> sqlite3.Connection:

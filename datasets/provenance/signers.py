@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from datasets.errors import InputError, Refused
+from datasets.home import home
 from datasets.provenance.certificates import (
     algorithm_of,
     anchor_of,
@@ -29,17 +30,14 @@ from datasets.provenance.certificates import (
     read_chain,
     signature_fits,
 )
-from datasets.provenance.identity import existing_chain, existing_root, identity
+from datasets.provenance.identity import CHAIN, FOLDER, KEY, existing_chain, existing_root, identity
 from datasets.provenance.signersettings import PASSPHRASE, VARIABLES, SignerSettings, settings_file, signer_settings
 
 __all__ = [
-    "SignerSettings",
     "StudioSigner",
     "callback_signer",
     "check_reachable",
     "own_serials",
-    "settings_file",
-    "signer_settings",
     "studio_signer",
     "trust_anchors",
 ]
@@ -89,6 +87,9 @@ def studio_signer(settings: SignerSettings | None = None) -> StudioSigner:
             instead.
     """
     settings = signer_settings() if settings is None else settings
+    if settings.anchors is not None:
+        # The finished file is read back with them, and that is too late to learn that they are not there.
+        read_chain(_text(settings.anchors, "file of trust anchors"), settings.anchors)
     address = _checked_address(settings.time_stamp)
     if settings.certificate is None:
         if settings.key or settings.command or settings.algorithm:
@@ -96,7 +97,10 @@ def studio_signer(settings: SignerSettings | None = None) -> StudioSigner:
                 "A key or a signing program is set and no certificate: set certificate in "
                 f"{settings_file()} or {VARIABLES['certificate']}."
             )
-        own = identity()
+        own, files = identity(), home("config") / FOLDER
+        # A damaged key must stop the work before it begins, like one of the settings.
+        pair = read_chain(own.chain, files / CHAIN)[0], load_key(own.key.encode(), None, files / KEY)
+        check_pair(*pair, files / CHAIN, files / KEY)
         return StudioSigner(own.chain, "es256", own.key, None, address, "this machine's own key")
     if (settings.key is None) == (settings.command is None):
         raise Refused(
@@ -146,7 +150,7 @@ def callback_signer(
         signature = callback(data)
         if not signature_fits(certificates[0], algorithm, data, signature):
             raise Refused(
-                f"{name} gave a signature that does not fit the first certificate in {path} "
+                f"{name[0].upper()}{name[1:]} gave a signature that does not fit the first certificate in {path} "
                 f"({certificates[0].subject.rfc4514_string()}, {algorithm}), so nothing was signed."
             )
         return signature
@@ -185,9 +189,15 @@ def _text(path: Path, what: str) -> str:
 def _checked_address(address: str | None) -> str | None:
     if address is None:
         return None
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Refused(f"The address of the time-stamp service must begin with http:// or https://, not be {address}.")
+    try:
+        parts = urlsplit(address)
+        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # of the port, or of what stands in brackets
+        known = False
+    if not known:
+        raise Refused(
+            f"The address of the time-stamp service must be one that begins with http:// or https://, not {address}."
+        )
     return address
 
 

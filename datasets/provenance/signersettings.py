@@ -73,7 +73,7 @@ def signer_settings() -> SignerSettings:
     a key from here and a certificate from there would rarely belong together.
 
     Raises:
-        InputError: the file is not readable, or has a table, key or value that is not known.
+        InputError: the file is not readable, or it or a variable has a table, key or value that is not known.
     """
     path = settings_file()
     said = _from_file(path)
@@ -84,10 +84,17 @@ def signer_settings() -> SignerSettings:
         if name in ("certificate", "key", "anchors"):
             said[name] = Path(text).expanduser() if text else None
         elif name == "command":
-            said[name] = tuple(shlex.split(text)) or None
+            said[name] = _words(text)
         else:
             said[name] = text or None
     return SignerSettings(**said)
+
+
+def _words(text: str) -> tuple[str, ...] | None:
+    try:
+        return tuple(shlex.split(text)) or None
+    except ValueError as error:
+        raise InputError(f"{VARIABLES['command']} is not quoted as in a shell ({error}): {text}") from error
 
 
 def _from_file(path: Path) -> dict[str, Any]:

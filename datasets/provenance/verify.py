@@ -124,12 +124,25 @@ class Verification:
     def synthetic(self) -> bool | None:
         """Whether it is marked as synthetic; False for a marked real clip of a labelled data set; None: not said.
 
-        What an unknown signer says against itself, that it is synthetic, is believed; that it is real is not.
+        What an unknown signer says against itself, that it is synthetic, is believed; that it is real is not. Nor is a
+        changed copy of a real clip called real: the watermark survives a swap that others put into it.
         """
         if self.kind is not None:
-            return bool(self.account.get("synthetic", self.kind != ORIGINAL))
+            stated = bool(self.account.get("synthetic", self.kind != ORIGINAL))
+            return None if self.of_a_real_clip else stated
         own = self.credentials
         return True if own.state in ("valid", "trusted") and own.synthetic else None
+
+    @property
+    def of_a_real_clip(self) -> bool:
+        """Whether it is a changed copy of a real clip that this machine marked: by the watermark, which is no seal."""
+        return (
+            self.match is not None
+            and not self.match.same_bytes
+            and not (self.credentials.by_studio and self.credentials.state == "trusted")
+            and bool(self.account)
+            and not self.account.get("synthetic")
+        )
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -1,8 +1,8 @@
 """Finding the invisible watermark in a video or a picture, and on what that answer rests.
 
 Frames are read one after the other; memory does not grow with the clip. Of a clip longer than :data:`EVERY_FRAME_TO`
-seconds only the key frames are read, which carry most of the mark. Where nothing is found at its place, the grid is
-searched for: the picture may have been cropped, mirrored or framed.
+seconds only the key frames are read, which carry most of the mark, unless they are few. Where nothing is found at its
+place, the grid is searched for: the picture may have been cropped, mirrored or framed.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from datasets.provenance.payload import MarkKey, existing_mark_key, id_text
 from datasets.provenance.watermarkgrid import Array, canonical, luma
 from datasets.provenance.watermarksearch import features, put_back, search, without_frame
 from datasets.provenance.watermarktally import (
+    SIDES,
     UNCHANGED,
     Reader,
     Tally,
@@ -31,6 +32,8 @@ from datasets.provenance.watermarktally import (
 # Chance that any unmarked file is called marked, for each of the ways to find a mark.
 ALLOWED = 1e-7
 EVERY_FRAME_TO = 180.0
+# Where key frames lie further apart than so many seconds, on average, too much would rest on each.
+KEYS_APART = 30.0
 PASSAGE_SECONDS = 2.0
 MOST_PASSAGES = 200
 PASSAGE_TRIES = 2
@@ -112,10 +115,11 @@ class _Search:
         self.whole, self.stretch = Tally(), _Stretch(0.0, 0.0)
         self.judged: list[_Judged] = []
         self.squares: list[tuple[Array, bool]] = []
-        self.every, self.frames = 1, 0
+        self.every, self.frames, self.keys = 1, 0, 0
 
     def add(self, square: Array, time: float, is_key: bool) -> None:
-        if self.frames and time >= self.stretch.start + self.length:
+        # Every passage is a chance to be wrong: a clip whose length was not known ends with a long one.
+        if self.frames and time >= self.stretch.start + self.length and len(self.judged) < MOST_PASSAGES - 1:
             self._close(time)
         if not self.stretch.tally.all.weight:
             self.stretch.start = time
@@ -123,7 +127,9 @@ class _Search:
         sums = frame_sums(square, self.reader.key)
         self.whole.add(sums, is_key)
         self.stretch.tally.add(sums, is_key)
-        if self.frames % self.every == 0 or is_key:
+        self.keys += is_key
+        # Where most frames are key frames they are nothing special, and all of them would be the last ones only.
+        if self.frames % self.every == 0 or (is_key and 2 * self.keys <= self.frames):
             self.squares.append((square, is_key))
             if len(self.squares) > MOST_SQUARES:
                 self.squares, self.every = self.squares[::2], self.every * 2
@@ -134,7 +140,7 @@ class _Search:
         own = self.stretch
         view = next(own.tally.views(), None)
         if view is not None:
-            score = {side: view.score(side) for side in (False, True)}
+            score = {side: view.score(side) for side in SIDES}
             soft = {side: view.bits(side) for side in view.soft}
             read = self.reader.read([view], gains=1, tries=PASSAGE_TRIES)
             self.judged.append(_Judged(own.start, end, score, soft, read[0].mark_id if read else None))
@@ -145,7 +151,7 @@ class _Search:
         views = list(self.whole.views())
         if not views:
             return WatermarkFound(False, None, 0.0, 1.0, 0.0, 0)
-        score, mirrored = max((view.score(side), side) for view in views for side in (False, True))
+        score, mirrored = max((view.score(side), side) for view in views for side in SIDES)
         chance = presence_chance(score, 2 * len(views))
         read = self.reader.read(views)
         if read is not None:
@@ -179,7 +185,7 @@ class _Search:
         """Every stretch by itself: by the pattern, by an id of its own, or by its agreement with the clip's id."""
         key, count, made = self.reader.key, len(self.judged), list[Passage]()
         for part in self.judged:
-            chance, own = presence_chance(part.score[mirrored], count), part.id
+            chance, own = presence_chance(part.score[mirrored], len(SIDES) * count), part.id
             if mark_id is not None and key is not None and part.soft and steady:
                 agreed = id_chance(part.soft[mirrored], mark_id, key, count)
                 if agreed <= ALLOWED and own is None:
@@ -187,14 +193,15 @@ class _Search:
                 chance = min(chance, agreed)
             if part.id is not None:
                 chance = min(chance, self.reader.chance)
-            present = chance <= ALLOWED
+            # An id proves itself, and its tries were counted for the whole file.
+            present = chance <= ALLOWED or part.id is not None
             text = None if own is None else id_text(own)
             made.append(Passage(part.start, part.end, present, 1 - chance if present else 0.0, text))
         return tuple(made)
 
     def _in_passages(self, score: float) -> WatermarkFound | None:
         """A clip of which only some passages are marked."""
-        for mirrored in (False, True):
+        for mirrored in SIDES:
             passages = self._passages(None, mirrored)
             found = [part for part in passages if part.present]
             if found:
@@ -267,8 +274,9 @@ def read_watermark(path: Path, progress: Progress = silent) -> WatermarkFound:
         return read_watermark_image(read_picture(path))
     info = probe(path)
     key, notes = _key()
-    keys_only = info.duration > EVERY_FRAME_TO
-    found = _Search(key, max(PASSAGE_SECONDS, info.duration / MOST_PASSAGES))
+    duration, key_frames = _extent(path, info.duration)
+    keys_only = duration > EVERY_FRAME_TO and key_frames * KEYS_APART >= duration
+    found = _Search(key, max(PASSAGE_SECONDS, duration / (MOST_PASSAGES - 1)))
     end = 0.0
     total = None if keys_only else info.frames
     try:
@@ -282,6 +290,16 @@ def read_watermark(path: Path, progress: Progress = silent) -> WatermarkFound:
     if keys_only:
         notes += (f"The clip is long: its {found.frames} key frames were read.",)
     return _noted(found.finish(max(end + 1 / float(info.rate), end)), notes)
+
+
+def _extent(path: Path, stated: float) -> tuple[float, int]:
+    """The length of a clip in seconds, also where its container does not state it, and how many key frames it has."""
+    from datasets.video import key_times
+
+    if 0 < stated <= EVERY_FRAME_TO:
+        return stated, 0
+    first, last, count = key_times(path)
+    return max(stated, last - first), count
 
 
 def comes_back(path: Path) -> bool:

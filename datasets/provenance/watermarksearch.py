@@ -30,6 +30,9 @@ SHARES = np.arange(1.0, 0.745, -0.0125)
 COARSE = 144
 CANDIDATES = 6
 STEPS = (0.004, 0.002, 0.001, 0.0005)
+# The climb follows the pattern, so that more places count than it tried. With 115 random patterns on photographs, the
+# best scores lay beyond a bar about twice as often as the bound for the places tried allows.
+REACH = 10
 BLACK, UNIFORM = 40.0, 2.5
 
 
@@ -42,7 +45,7 @@ class Place:
         width, height: its size; 1 is the whole.
         mirrored: whether it was mirrored.
         score: correlation with the presence pattern there, in standard deviations.
-        tried: how many places were tried to find it.
+        tried: how many places count as tried to find it.
     """
 
     left: float = 0.0
@@ -96,7 +99,7 @@ def search(total: Array) -> Place:
         found, more = _refined(total, place)
         tried += more
         exact.append(found)
-    return replace(max(exact, key=lambda place: place.score), tried=tried)
+    return replace(max(exact, key=lambda place: place.score), tried=REACH * tried)
 
 
 def _refined(total: Array, place: Place) -> tuple[Place, int]:

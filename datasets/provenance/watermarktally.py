@@ -1,8 +1,9 @@
 """Adding up what frames say of the watermark, and how sure a sum can be.
 
-Every bound is rigorous for material that does not depend on the key: with random chips, the correlation of whatever
-values in units of their norm exceeds z with a chance of at most exp(-z^2 / 2) (Hoeffding 1963); with random lattice
-offsets, the sum of n mean cosines exceeds t with a chance of at most exp(-t^2 / n).
+Every bound but that of the search for a crop is rigorous for material that does not depend on the key: with random
+chips, the correlation of whatever values in units of their norm exceeds z with a chance of at most exp(-z^2 / 2)
+(Hoeffding 1963); with random lattice offsets, the sum of n mean cosines exceeds t with a chance of at most
+exp(-t^2 / n).
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def spans(passages: Sequence[Passage]) -> list[Passage]:
 def in_time(mark: WatermarkFound) -> list[str]:
     """Where in the clip it was found, if it is a clip; one sentence."""
     found = spans(mark.passages)
-    if not found:
+    if not found or found[-1].end <= found[0].start:
         return []
     if len(found) == 1:
         return ["It is in the whole clip."] if found[0].present else []

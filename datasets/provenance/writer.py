@@ -23,8 +23,8 @@ import numpy as np
 from datasets.atomic import disk_error, refuse_overwrite, remove, replacing
 from datasets.errors import InputError
 from datasets.provenance.badge import badge
-from datasets.provenance.credentials import Ingredient, Making, sign
-from datasets.provenance.manifest import PixelMarks, file_hash, require_consent
+from datasets.provenance.credentials import sign
+from datasets.provenance.manifest import Ingredient, Making, PixelMarks, file_hash, require_consent
 from datasets.provenance.payload import id_text, mark_key, new_id
 from datasets.provenance.reading import read_back
 from datasets.provenance.records import record_of, remember, unused_id
@@ -212,8 +212,8 @@ class SyntheticWriter:
             digest = hashlib.file_digest(target, "sha256").hexdigest()
         state = read_back(self._signed, self.path, self.signer, self.marker.watermark_id)
         self._sidecar.write_bytes(manifest_bytes)
-        remember(record_of(self.making, self.marker.watermark_id, manifest_bytes, digest, format))
         notes = (*self._encoder.notes, *_unreadable(self._signed))
+        remember(record_of(self.making, self.marker.watermark_id, manifest_bytes, digest, format))
         self.marks = Marks("badge" in said.names, state, self.marker.watermark_id, notes)
 
 

@@ -22,7 +22,7 @@ def test_where_classes_do_not_differ_none_is_found_and_the_limit_is_kept() -> No
     assert found.interval[0] <= found.auc <= found.interval[1] <= LIMIT
 
 
-@pytest.mark.parametrize("columns", [6, 3000])
+@pytest.mark.parametrize("columns", [6, pytest.param(3000, marks=pytest.mark.slow)])
 def test_a_leak_is_found_in_few_columns_and_in_many(columns: int) -> None:
     fake, original = pairs(20, columns, 0.3)
     found = probe("a mark", fake + 12 / np.sqrt(columns), original, repeats=1)

@@ -222,6 +222,23 @@ def test_a_withdrawal_is_written_and_is_not_undone_by_the_older_file() -> None:
             withdrawn((SOURCE, DESTINATION), "source", day)
 
 
+def test_a_withdrawal_can_be_brought_forward_and_not_put_off() -> None:
+    later = withdrawn((SOURCE, DESTINATION), "source", dt.date(2026, 9, 1), TODAY)
+    assert in_force(later, TODAY)["source"].withdrawn == "2026-09-01"
+    now = withdrawn(later, "source", TODAY, TODAY)
+    assert now == (replace(SOURCE, withdrawn="2026-06-01"), DESTINATION)
+    assert renewed(now, (later[0], DESTINATION), TODAY) == now
+
+
+def test_a_withdrawal_ends_the_renewals_that_were_given_before_it() -> None:
+    follows = replace(SOURCE, date="2026-12-01", expires=None)
+    after = withdrawn((SOURCE, follows, DESTINATION), "source", TODAY, TODAY)
+    assert [record.withdrawn for record in after] == ["2026-06-01", "2026-06-01", None]
+    assert all("source" not in in_force(after, TODAY + dt.timedelta(days=days)) for days in range(400))
+    anew = replace(follows, reference="another paper")
+    assert in_force((*after, anew), dt.date(2026, 12, 2))["source"] == anew
+
+
 def test_a_workspace_keeps_its_records_and_its_settings(own_workspace: Callable[..., Workspace]) -> None:
     workspace = own_workspace("result", "model", "detector")
     file, held = workspace.root / "workspace.toml", workspace.consent

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +122,15 @@ def test_no_swap_is_written_as_an_original_nor_the_other_way_round(clip: Path, m
     with pytest.raises(ValueError, match="original"):
         write_labelled(tmp_path / "a.mp4", treat(clip), making, None)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_swap_that_lost_its_credentials_is_no_original(written: Written, making: Making, tmp_path: Path) -> None:
+    frames = list(read_frames(written.fake))
+    copy = write_clip(tmp_path / "copy.mp4", [f.image for f in frames], [f.time for f in frames], False)
+    of_it = replace(making, ingredients=(Ingredient(copy, "copy.mp4", "parentOf"),))
+    with pytest.raises(Refused, match="may be a swap"):
+        write_original(tmp_path / "a.mp4", treat(copy), of_it)
+    assert [path.name for path in tmp_path.iterdir()] == ["copy.mp4"]
 
 
 def test_without_consent_not_even_an_original_is_written(clip: Path, tmp_path: Path) -> None:

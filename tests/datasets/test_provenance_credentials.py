@@ -21,19 +21,19 @@ from datasets.encode import ClipEncoder
 from datasets.errors import InputError, Refused
 from datasets.home import home
 from datasets.provenance.consent import from_option
+from datasets.provenance.container import media_type
 from datasets.provenance.credentialreport import understood
-from datasets.provenance.credentials import (
+from datasets.provenance.credentials import sign
+from datasets.provenance.identity import existing_root, identity
+from datasets.provenance.manifest import (
     SOFT_BINDING_ALGORITHM,
     Ingredient,
     Making,
     PixelMarks,
     manifest,
-    media_type,
     require_consent,
     settings_hash,
-    sign,
 )
-from datasets.provenance.identity import existing_root, identity
 from datasets.provenance.reading import read_credentials
 from datasets.video import Frame
 
@@ -50,7 +50,7 @@ def making(*ingredients: Ingredient, kind: str = "swap") -> Making:
 
 def signed(path: Path, what: Making) -> Path:
     with path.open("w+b") as target:
-        sign(what, "image/jpeg", BytesIO(picture()), target, ["badge"])
+        sign(what, "image/jpeg", BytesIO(picture()), target, PixelMarks(("badge",)))
     return path
 
 
@@ -120,8 +120,8 @@ def test_a_key_that_does_not_fit_its_certificate_signs_nothing(fresh_home: Path)
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     (fresh_home / "credentials" / "leaf.key").write_bytes(other)
-    with pytest.raises(Refused, match="could not be signed"):
-        sign(making(), "image/jpeg", BytesIO(picture()), BytesIO(), ["badge"])
+    with pytest.raises(Refused, match="nothing can be signed"):
+        sign(making(), "image/jpeg", BytesIO(picture()), BytesIO(), PixelMarks(("badge",)))
 
 
 def test_a_swap_opens_the_destination_places_the_source_and_declares_the_face(tmp_path: Path) -> None:
@@ -160,7 +160,11 @@ def test_the_manifest_holds_no_picture(tmp_path: Path) -> None:
     destination = tmp_path / "d.jpg"
     destination.write_bytes(picture())
     data = sign(
-        making(Ingredient(destination, "d", "parentOf")), "image/jpeg", BytesIO(picture()), BytesIO(), ["badge"]
+        making(Ingredient(destination, "d", "parentOf")),
+        "image/jpeg",
+        BytesIO(picture()),
+        BytesIO(),
+        PixelMarks(("badge",)),
     )
     assert b"thumbnail" not in data and b"\xff\xd8\xff" not in data and len(data) < 10_000
 
@@ -247,7 +251,7 @@ def test_the_kind_of_a_file_is_read_from_its_first_bytes(tmp_path: Path) -> None
 
 
 def test_the_manifest_names_the_software() -> None:
-    (info,) = manifest(making(), "image/jpeg", ["badge"])["claim_generator_info"]
+    (info,) = manifest(making(), "image/jpeg", PixelMarks(("badge",)))["claim_generator_info"]
     assert info["name"] == "counterface" and info["version"]
 
 
@@ -255,7 +259,8 @@ SIGN_A_LONG_CLIP = """
 import resource, sys
 from pathlib import Path
 from datasets.provenance.consent import from_option
-from datasets.provenance.credentials import Making, sign
+from datasets.provenance.credentials import sign
+from datasets.provenance.manifest import Making, PixelMarks
 from datasets.provenance.reading import read_credentials
 
 making = Making("out", "test", from_option("self", "a", "b"), (), {}, "swap")
@@ -263,7 +268,7 @@ peaks = []
 for name in sys.argv[1:]:
     out = Path(name + ".signed")
     with open(name, "rb") as source, out.open("w+b") as target:
-        sign(making, "video/mp4", source, target, ["badge"])
+        sign(making, "video/mp4", source, target, PixelMarks(("badge",)))
     assert read_credentials(out).state == "trusted"
     peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 print(*peaks)
@@ -302,7 +307,7 @@ def test_memory_does_not_grow_with_the_clip(tmp_path: Path) -> None:
 def test_one_flipped_bit_is_seen_in_clips_of_every_length(tmp_path: Path, megabytes: int) -> None:
     clip, out = long_clip(tmp_path / "in.mp4", megabytes), tmp_path / "out.mp4"
     with clip.open("rb") as source, out.open("w+b") as target:
-        sign(making(), "video/mp4", source, target, ["badge"])
+        sign(making(), "video/mp4", source, target, PixelMarks(("badge",)))
     assert read_credentials(out).state == "trusted"
     size = out.stat().st_size
     inside = np.random.default_rng(2).integers(20_000, size, 3).tolist()
@@ -390,7 +395,7 @@ def test_the_manifest_holds_no_more_about_people_than_the_user_entered(tmp_path:
     ],
 )
 def test_titles_have_no_folders(title: str, kept: str) -> None:
-    assert manifest(Making(title, "m", CONSENT, (), {}, "swap"), "image/jpeg", ())["title"] == kept
+    assert manifest(Making(title, "m", CONSENT, (), {}, "swap"), "image/jpeg", PixelMarks(()))["title"] == kept
 
 
 def test_an_original_needs_the_record_of_its_own_face_and_the_clip_it_copies() -> None:
@@ -402,7 +407,7 @@ def test_an_original_needs_the_record_of_its_own_face_and_the_clip_it_copies() -
     with pytest.raises(Refused, match="source"):
         require_consent(Making("o", "quick96", destination, (), {}, "swap"))
     with pytest.raises(ValueError, match="parentOf"):
-        manifest(original, "image/jpeg", ())
+        manifest(original, "image/jpeg", PixelMarks(()))
 
 
 def test_a_manifest_can_hold_anything_and_reading_does_not_fall_over_it() -> None:

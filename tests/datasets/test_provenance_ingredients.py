@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from datasets.encode import ClipEncoder
 from datasets.provenance.consent import from_option
 from datasets.provenance.container import LIBRARY_SETTINGS
-from datasets.provenance.credentials import Ingredient, Making, PixelMarks, sign
+from datasets.provenance.credentials import sign
+from datasets.provenance.manifest import Ingredient, Making, PixelMarks
 from datasets.provenance.reading import Credentials, read_back, read_credentials, read_manifest_bytes
 from datasets.video import Frame
 

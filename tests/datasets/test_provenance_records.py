@@ -141,6 +141,19 @@ def test_two_processes_and_many_threads_at_once() -> None:
     assert len(recent(1000)) == 60 + 60 + 4 * 15
 
 
+def test_another_thread_does_not_let_go_of_the_lock(own_table: Path) -> None:
+    """POSIX locks belong to a process, and end when it closes any descriptor of the file."""
+    remember(RECORD)
+    holder = sqlite3.connect(own_table, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    try:
+        records._make(own_table)
+        asked = f"import sqlite3; sqlite3.connect({str(own_table)!r}, timeout=0).execute('BEGIN IMMEDIATE')"
+        assert "locked" in subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True).stderr
+    finally:
+        holder.close()
+
+
 def test_a_kill_loses_nothing_that_was_stored() -> None:
     for round in range(3):
         writer = start(10_000 * round, 5000)
@@ -247,3 +260,19 @@ def test_a_table_that_stays_locked(own_table: Path, monkeypatch: pytest.MonkeyPa
     finally:
         holder.close()
     assert find(RECORD.id) == RECORD
+
+
+def test_that_the_table_cannot_be_written_is_known_before_the_work_begins(
+    own_table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert unused_id(lambda: "00000007") == "00000007" and recent() == []
+    remember(RECORD)
+    monkeypatch.setattr(records, "PATIENCE", 0.1)
+    holder = sqlite3.connect(own_table, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")  # others may read, and not write
+    try:
+        with pytest.raises(Refused, match="in use"):
+            unused_id(lambda: "00000007")
+    finally:
+        holder.close()
+    assert unused_id(lambda: "00000007") == "00000007"

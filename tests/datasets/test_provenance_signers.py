@@ -18,9 +18,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from datasets.errors import InputError, Refused
 from datasets.provenance.consent import from_option
-from datasets.provenance.credentials import Making, PixelMarks, sign
+from datasets.provenance.credentials import sign
+from datasets.provenance.manifest import Making, PixelMarks
 from datasets.provenance.reading import Credentials, read_back, read_credentials
-from datasets.provenance.signers import StudioSigner, callback_signer, check_reachable, settings_file, studio_signer
+from datasets.provenance.signers import StudioSigner, callback_signer, check_reachable, studio_signer
+from datasets.provenance.signersettings import settings_file
 
 MAKING = Making("out", "quick96", from_option("self", "a", "b"), (), {}, "swap")
 PICTURE = cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1].tobytes()
@@ -177,12 +179,21 @@ def test_a_certificate_for_another_purpose_signs_nothing(tmp_path: Path, monkeyp
         ("[signer]\nkey = 'a'\n", "no certificate"),
         ("[signer]\ncertificate = 'a'\nkey = 'a'\ncommand = ['a']\n", "one of key and command"),
         ("[time_stamp]\naddress = 'ftp://x'\n", "http"),
+        ("[time_stamp]\naddress = 'http://x:99999999'\n", "http"),
+        ("[time_stamp]\naddress = 'http://[::1'\n", "http"),
+        ("[trust]\nanchors = 'gone.pem'\n", r"gone\.pem cannot be read"),
     ],
 )
 def test_settings_that_are_not_understood(tmp_path: Path, text: str, said: str) -> None:
     settings_file().parent.mkdir()
     settings_file().write_text(text)
     with pytest.raises((InputError, Refused), match=said):
+        studio_signer()
+
+
+def test_a_signing_command_that_is_not_quoted_as_in_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, SIGN_COMMAND="hsm-sign 'slot 3")
+    with pytest.raises(InputError, match="COUNTERFACE_SIGN_COMMAND is not quoted"):
         studio_signer()
 
 

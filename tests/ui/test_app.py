@@ -46,7 +46,8 @@ def test_a_whole_workspace(run: Callable[[Path | None], AppTest], made_workspace
     assert app.code.len == 0 and app.info.len == 0 and app.warning.len == 0
     assert len(app.tabs) == 5
     text = "\n".join(m.value for m in app.markdown)
-    assert "nothing found does not mean authentic" in text and "Not yet in this version" in text
+    assert "nothing found does not mean authentic" in text and "Invisible watermark" in text
+    assert "The table of outputs knows this id" in text.replace("\\", "")
 
 
 def test_the_slider_moves_through_the_clip(run: Callable[[Path | None], AppTest], made_workspace: Workspace) -> None:

@@ -21,9 +21,11 @@ import pytest
 from footage import DETECTOR_STEPS, STEPS, Looped, Said, counterface, living, tree, write_clip
 from portraits import room
 
+from datasets.provenance.writer import Marks
 from datasets.video import read_frames
 from synth.training import read_metrics
 from ui.console import Console
+from ui.services.loop import marks_said
 
 COMMANDS = (
     *("demo", "swap", "new", "extract", "train", "merge", "score", "detectability", "verify"),
@@ -147,6 +149,9 @@ def test_a_bad_clip_is_said_in_one_sentence_and_leaves_nothing(
     said = counterface(*TAKES_A_CLIP[command](bad, good, out, looped))
     if command == "extract" and make is a_folder:
         assert said.code == 2 and "workspace" in said.error
+    elif command == "verify" and make is cut_off:
+        # What is there of it can be looked at, and that it is damaged is one of the findings.
+        assert said.code == 0 and "is cut off" in said.out and "does not mean authentic" in said.out
     else:
         assert said.code == 2 and bad.name in said.error, said
     assert tree(tmp_path) == before
@@ -302,6 +307,11 @@ def test_force_merges_anew_and_drops_what_was_measured_on_the_old_result(looped:
     made = json.loads((workspace.result / "result.json").read_text())
     assert made["merge"]["colour"] == "none" and made["merge"]["erode"] == 0.05
     assert not (workspace.result / "detectability.json").exists()
+
+
+def test_a_merge_says_what_its_result_carries() -> None:
+    (said,) = marks_said(Marks(True, "trusted", "0000004d", ()))
+    assert "badge" in said and "watermark (id 0000004d)" in said and "read as trusted" in said
 
 
 # -- arguments ------------------------------------------------------------------------------------------------------
@@ -473,6 +483,14 @@ def test_weights_and_doctor() -> None:
     assert said.code == 0 and "retinaface" in said.out and "sha256" in said.out and "MB" in said.out
     said = counterface("doctor")
     assert said.code == 0 and "All that the main job needs is here." in said.out
+
+
+def test_doctor_says_what_is_wrong_with_the_signing_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COUNTERFACE_HOME", str(tmp_path))
+    assert "made on first use (another can be set in" in counterface("doctor").out and not list(tmp_path.iterdir())
+    (tmp_path / "signing.toml").write_text("[signer]\nkey = 'a'\n")
+    said = counterface("doctor")
+    assert said.code == 2 and "outputs can't be marked: A key or a signing program is set" in said.out
 
 
 def test_a_taken_port_is_said() -> None:

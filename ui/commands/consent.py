@@ -101,6 +101,7 @@ def withdraw(
     ] = None,
 ) -> None:
     """Write down that a person took the consent back: from that day on nothing is made with this face."""
+    from datasets.provenance.consent import in_force
     from datasets.workspace import open_workspace, withdraw_consent
 
     if role not in _roles():
@@ -114,6 +115,9 @@ def withdraw(
     there = _made_from(now, cast("Role", role))
     if there:
         print(f"Still in {workspace}, with this face in it: {', '.join(there)}; delete what may no longer be kept.")
+    counts = in_force(now.consent, dt.date.today()).get(cast("Role", role))
+    if counts is not None:
+        print(f"Today a record for the {role} is in force still: {counts.who}, from {counts.date} (id {counts.id}).")
     _say_lacking(now)
 
 

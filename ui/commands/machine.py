@@ -108,15 +108,21 @@ def _marks() -> int:
     from datasets.provenance.identity import existing_root
     from datasets.provenance.payload import existing_mark_key
     from datasets.provenance.records import table_path
-    from datasets.provenance.signers import settings_file, signer_settings, studio_signer
+    from datasets.provenance.signers import check_reachable, studio_signer
+    from datasets.provenance.signersettings import settings_file, signer_settings
 
     try:
         settings = signer_settings()
-        if settings.certificate is not None:
-            print(f"outputs are signed with: {studio_signer(settings).name}")
+        own = not (settings.certificate or settings.key or settings.command or settings.algorithm)
+        if own and not existing_root():
+            name = "this machine's own key, made on first use"
         else:
-            made = "" if existing_root() else ", made on first use"
-            print(f"outputs are signed with: this machine's own key{made} ({settings_file()} names another)")
+            signer = studio_signer(settings)
+            check_reachable(signer)
+            name = signer.name
+        print(f"outputs are signed with: {name}" + (f" (another can be set in {settings_file()})" if own else ""))
+        if settings.time_stamp:
+            print(f"time stamps come from: {settings.time_stamp}")
         key = "this machine's key" if existing_mark_key() else "a key made on first use"
         print(f"the watermark's ids are written with {key}; what they stand for: {table_path()}")
     except (InputError, Refused) as error:

@@ -81,7 +81,7 @@ def merge(
     from synth.composite.compositor import for_method
     from synth.composite.session import Settings, load_session
     from synth.pipeline import merge as merge_frames
-    from ui.services.loop import merged
+    from ui.services.loop import marks_said, merged
 
     given = {
         "mode": mode,
@@ -113,6 +113,7 @@ def merge(
         if output is None:
             merged(opened, method, settings, device, console)
         else:
-            for note in merge_frames(opened, method, settings, output, device, force, console).notes:
+            report = merge_frames(opened, method, settings, output, device, force, console)
+            for note in (*marks_said(report.marks), *report.notes):
                 console.say(note)
     print(f"The result is {target}")

@@ -10,6 +10,7 @@ from typing import Any
 from datasets.atomic import remove, replacing
 from datasets.errors import InputError
 from datasets.faceset import FaceSet, FaceSetInfo
+from datasets.provenance.writer import Marks
 from datasets.workspace import Workspace
 from synth.composite.compositor import for_method
 from synth.composite.session import Settings
@@ -108,8 +109,18 @@ def merged(workspace: Workspace, method: str, settings: Settings, device: str, c
     report = merge(workspace, method, settings, None, device, force=True, progress=console, ready=drop_older)
     write_result(workspace, method, settings, report)
     console.say(f"result: {report.swapped} of {report.total} frames swapped.")
-    for note in report.notes:
+    for note in (*marks_said(report.marks), *report.notes):
         console.say(f"  {note}")
+
+
+def marks_said(marks: Marks | None) -> tuple[str, ...]:
+    """What a result carries, in one sentence."""
+    if marks is None:
+        return ()
+    id = f"the invisible watermark (id {marks.watermark})"
+    return (
+        f'It carries the visible "AI" badge, {id} and Content Credentials (they read as {marks.credentials} here).',
+    )
 
 
 def whole_loop(
