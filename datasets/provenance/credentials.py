@@ -7,9 +7,12 @@ person's face into every output.
 
 from __future__ import annotations
 
+import base64
 import errno
 import os
 import tempfile
+from functools import lru_cache
+from io import BytesIO
 from typing import IO, Any
 
 from datasets.errors import InputError, Refused
@@ -22,6 +25,8 @@ from datasets.provenance.signers import StudioSigner, check_reachable, studio_si
 # short clips: a tree of one leaf, that is media data under 1 MB, is not checked by the library when it reads.
 MERKLE_FROM_BYTES = 32_000_000
 MERKLE_LEAF_KB = 1024
+# A grey PNG of one pixel.
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
 ASKED_OF_CERTIFICATES = (
     "Content Credentials ask that it is no CA's, may be used for digital signatures, names e-mail protection or "
     "document signing as its purpose, and holds both key identifiers"
@@ -133,6 +138,17 @@ def sign(
             raise _failure(error, making, signer) from error
     target.flush()
     return made
+
+
+@lru_cache(maxsize=8)
+def try_signing(signer: StudioSigner) -> None:
+    """Sign one pixel and throw it away: what is wrong with a certificate shows before the work begins, not after.
+
+    Raises:
+        Refused: the certificate is not one for signing Credentials, or the key does not sign.
+    """
+    trial = Making("a trial", "none", (), (), {}, "preview")
+    sign(trial, "image/png", BytesIO(base64.b64decode(PIXEL)), BytesIO(), PixelMarks(()), signer)
 
 
 def _signed(

@@ -302,15 +302,16 @@ def _extent(path: Path, stated: float) -> tuple[float, int]:
     return max(stated, last - first), count
 
 
-def comes_back(path: Path) -> bool:
-    """Whether the watermark is read from the key frames of a clip that was just written, without any search."""
+def comes_back(path: Path) -> tuple[bool, str | None]:
+    """What the key frames of a clip that was just written give, without any search: presence, and the id or None."""
     key, _ = _key()
     tally = Tally()
     for square, _time, is_key in _pictures(path, keys_only=True):
         tally.add(frame_sums(square, key), is_key)
     views = list(tally.views())
-    chance = presence_chance(max(view.score(False) for view in views), len(views))
-    return chance <= ALLOWED or Reader(key).read(views) is not None
+    read = Reader(key).read(views)
+    present = presence_chance(max(view.score(False) for view in views), len(views)) <= ALLOWED
+    return present or read is not None, None if read is None else id_text(read[0].mark_id)
 
 
 def _pictures(path: Path, keys_only: bool) -> Iterator[tuple[Array, float, bool]]:

@@ -23,12 +23,12 @@ import numpy as np
 from datasets.atomic import disk_error, refuse_overwrite, remove, replacing
 from datasets.errors import InputError
 from datasets.provenance.badge import badge
-from datasets.provenance.credentials import sign
+from datasets.provenance.credentials import sign, try_signing
 from datasets.provenance.manifest import Ingredient, Making, PixelMarks, file_hash, require_consent
 from datasets.provenance.payload import id_text, mark_key, new_id
 from datasets.provenance.reading import read_back
 from datasets.provenance.records import record_of, remember, unused_id
-from datasets.provenance.signers import StudioSigner, check_reachable, studio_signer
+from datasets.provenance.signers import StudioSigner, check_reachable, own_serials, studio_signer
 from datasets.provenance.watermark import Watermark
 from datasets.video import ClipInfo, Frame
 
@@ -212,7 +212,7 @@ class SyntheticWriter:
             digest = hashlib.file_digest(target, "sha256").hexdigest()
         state = read_back(self._signed, self.path, self.signer, self.marker.watermark_id)
         self._sidecar.write_bytes(manifest_bytes)
-        notes = (*self._encoder.notes, *_unreadable(self._signed))
+        notes = (*self._encoder.notes, *_unreadable(self._signed, self.marker.watermark_id))
         remember(record_of(self.making, self.marker.watermark_id, manifest_bytes, digest, format))
         self.marks = Marks("badge" in said.names, state, self.marker.watermark_id, notes)
 
@@ -227,16 +227,24 @@ def _checked(making: Making, signer: StudioSigner | None) -> StudioSigner:
         file_hash(ingredient.path)
     signer = studio_signer() if signer is None else signer
     check_reachable(signer)
+    if signer.serial not in own_serials():
+        try_signing(signer)
     return signer
 
 
-def _unreadable(path: Path) -> tuple[str, ...]:
+def _unreadable(path: Path, watermark_id: str) -> tuple[str, ...]:
     """A note where the watermark does not come back from the finished clip, such as one that is black throughout."""
     from datasets.provenance.watermarkreading import comes_back
 
-    if comes_back(path):
-        return ()
-    return ("The invisible watermark cannot be read back: the picture is too small or too empty to hold it.",)
+    present, read = comes_back(path)
+    if not present:
+        return ("The invisible watermark cannot be read back: the picture is too small or too empty to hold it.",)
+    if read != watermark_id:
+        return (
+            "The invisible watermark is there, but its id cannot be read back from such a picture: a copy that loses "
+            "its Credentials will be known as a studio's work and not as this one.",
+        )
+    return ()
 
 
 def _beside(path: Path, what: str) -> Path:

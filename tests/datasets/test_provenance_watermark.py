@@ -363,8 +363,8 @@ def test_a_damaged_key_is_said_and_the_rest_is_read(
 
 
 def test_what_was_written_comes_back(tmp_path: Path, master: list[np.ndarray]) -> None:
-    assert comes_back(write(tmp_path / "good.mp4", master))
-    assert not comes_back(write(tmp_path / "plain.mp4", living(10)))
+    assert comes_back(write(tmp_path / "good.mp4", master)) == (True, id_text(MARK))
+    assert comes_back(write(tmp_path / "plain.mp4", living(10))) == (False, None)
 
 
 def test_rotated_by_the_container(tmp_path: Path) -> None:

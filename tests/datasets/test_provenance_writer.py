@@ -17,6 +17,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import signerkit
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from datasets.encode import ClipEncoder
 from datasets.errors import InputError, Refused
@@ -25,6 +27,7 @@ from datasets.provenance.badge import badge, badge_box, has_badge
 from datasets.provenance.consent import from_option
 from datasets.provenance.reading import read_credentials
 from datasets.provenance.records import find
+from datasets.provenance.signers import SignerSettings, studio_signer
 from datasets.provenance.verify import verify
 from datasets.provenance.watermarkreading import read_watermark
 from datasets.provenance.writer import Ingredient, Making, SyntheticWriter, picture_bytes, pixel_marks, write_picture
@@ -151,6 +154,16 @@ def test_a_damaged_key_stops_the_work_before_it_begins(
     (tmp_path / "home" / key).write_text("rubbish")
     with pytest.raises(Refused, match=Path(key).name):
         SyntheticWriter(folder / "out.mp4", probe(clip), making)
+    assert names(folder) == []
+
+
+def test_a_certificate_that_cannot_sign_is_noticed_before_the_first_frame(
+    clip: Path, making: Making, folder: Path, tmp_path: Path
+) -> None:
+    studio = signerkit.studio(tmp_path, purpose=ExtendedKeyUsageOID.SERVER_AUTH)
+    signer = studio_signer(SignerSettings(certificate=studio.certificate_file, key=studio.key_file))
+    with pytest.raises(Refused, match="e-mail protection or document signing"):
+        SyntheticWriter(folder / "out.mp4", probe(clip), making, signer=signer)
     assert names(folder) == []
 
 
