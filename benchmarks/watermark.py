@@ -26,6 +26,7 @@ import numpy as np
 
 from datasets.provenance.payload import id_text, mark_key, new_id
 from datasets.provenance.watermark import Watermark
+from datasets.provenance.watermarkfound import WatermarkFound
 from datasets.provenance.watermarkgrid import (
     canonical,
     id_cells,
@@ -34,7 +35,7 @@ from datasets.provenance.watermarkgrid import (
     presence_cells,
     presence_score,
 )
-from datasets.provenance.watermarkreading import ALLOWED, WatermarkFound, read_watermark
+from datasets.provenance.watermarkreading import ALLOWED, read_watermark
 from datasets.provenance.watermarktally import presence_chance
 
 MEDIA = (".mp4", ".mov", ".jpg", ".jpeg", ".png")

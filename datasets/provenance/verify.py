@@ -16,7 +16,7 @@ from datasets.errors import InputError, Refused
 from datasets.progress import Progress, silent
 from datasets.provenance.badgesearch import BadgeFound, search_badge
 from datasets.provenance.reading import Credentials, read_credentials
-from datasets.provenance.watermarkreading import WatermarkFound
+from datasets.provenance.watermarkfound import WatermarkFound
 
 if TYPE_CHECKING:
     from datasets.provenance.findings import Finding

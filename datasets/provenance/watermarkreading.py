@@ -17,12 +17,14 @@ import numpy as np
 from datasets.errors import InputError, Refused
 from datasets.progress import Progress, counted, silent
 from datasets.provenance.payload import MarkKey, existing_mark_key, id_text
+from datasets.provenance.watermarkfound import Passage, WatermarkFound
 from datasets.provenance.watermarkgrid import Array, canonical, luma
 from datasets.provenance.watermarksearch import features, put_back, search, without_frame
 from datasets.provenance.watermarktally import (
     SIDES,
     UNCHANGED,
     Reader,
+    Sums,
     Tally,
     frame_sums,
     id_chance,
@@ -37,54 +39,8 @@ KEYS_APART = 30.0
 PASSAGE_SECONDS = 2.0
 MOST_PASSAGES = 200
 PASSAGE_TRIES = 2
+WEAK_GAINS, FRAMES_ALONE = 6, 16
 MOST_SQUARES = 48
-
-
-@dataclass(frozen=True)
-class Passage:
-    """What was found in one stretch of a clip.
-
-    Attributes:
-        start, end: seconds.
-        present: whether the mark was found in it.
-        confidence: 1 less the bound of the false-alarm probability, 0 to 1; 0 where it was not found.
-        id: 8 hex digits, or None.
-    """
-
-    start: float
-    end: float
-    present: bool
-    confidence: float
-    id: str | None
-
-
-@dataclass(frozen=True)
-class WatermarkFound:
-    """The invisible watermark of one file.
-
-    Attributes:
-        present: whether the public presence pattern, or an id, was found.
-        id: 8 hex digits; None where there is no mark, or where its id was written with another machine's key.
-        confidence: 1 less ``false_alarm``, 0 to 1; 0 where nothing was found.
-        false_alarm: upper bound of the probability that an unmarked file gives this answer.
-        strength: correlation with the presence pattern in standard deviations.
-        frames: how many frames were read.
-        mirrored: whether it was found in the mirror image.
-        geometry: how the picture was changed, in words, or None where it lies as it was written.
-        passages: what was found where in time.
-        notes: what else a person should know.
-    """
-
-    present: bool
-    id: str | None
-    confidence: float
-    false_alarm: float
-    strength: float
-    frames: int
-    mirrored: bool = False
-    geometry: str | None = None
-    passages: tuple[Passage, ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -157,11 +113,20 @@ class _Search:
         if read is not None:
             return self._found(min(self.reader.chance, chance), score, read[0].mark_id, read[1], read[2])
         if chance <= ALLOWED:
-            return self._found(chance, score, self._any_id(), mirrored)
+            return self._found(chance, score, self._weak_id(views), mirrored)
         return self._in_passages(score) or self._elsewhere() or self._nothing(score)
 
-    def _any_id(self) -> int | None:
-        return next((part.id for part in self.judged if part.id is not None), None)
+    def _weak_id(self, views: list[Sums]) -> int | None:
+        """The id where the sums did not give it at once: in a passage, at more gains, or in one of the frames."""
+        for part in self.judged:
+            if part.id is not None:
+                return part.id
+        read = self.reader.read(views, gains=WEAK_GAINS, tries=PASSAGE_TRIES)
+        if read is None:
+            squares = sorted(self.squares, key=lambda kept: not kept[1])[:FRAMES_ALONE]
+            frames = (frame_sums(square, self.reader.key) for square, _ in squares)
+            read = self.reader.read(frames, gains=1, tries=PASSAGE_TRIES)
+        return None if read is None else read[0].mark_id
 
     def _found(
         self, chance: float, score: float, mark_id: int | None, mirrored: bool, gain: int = UNCHANGED

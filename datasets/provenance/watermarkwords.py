@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from datasets.provenance.watermarkreading import Passage, WatermarkFound
+from datasets.provenance.watermarkfound import Passage, WatermarkFound
 
 FACTORS = ("", "10 ", "100 ")
 SCALES = {3: "thousand", 6: "million", 9: "billion"}

@@ -26,7 +26,7 @@ from datasets.provenance.manifest import Ingredient, Making, PixelMarks
 from datasets.provenance.reading import Credentials
 from datasets.provenance.records import Record, find, recent, table_path
 from datasets.provenance.verify import Match, Verification, verify
-from datasets.provenance.watermarkreading import Passage, WatermarkFound
+from datasets.provenance.watermarkfound import Passage, WatermarkFound
 from datasets.provenance.watermarkwords import chance, spans
 from datasets.provenance.writer import SyntheticWriter, write_picture
 from datasets.samples.animate import render

@@ -19,6 +19,7 @@ from datasets.encode import ClipEncoder
 from datasets.errors import InputError
 from datasets.provenance.payload import MarkKey, id_text, mark_key
 from datasets.provenance.watermark import ALGORITHM, FLAT, PRESENCE_CAP, Watermark
+from datasets.provenance.watermarkfound import WatermarkFound
 from datasets.provenance.watermarkgrid import (
     BANDS,
     ID_CELLS,
@@ -30,7 +31,7 @@ from datasets.provenance.watermarkgrid import (
     presence_pattern,
     presence_score,
 )
-from datasets.provenance.watermarkreading import WatermarkFound, comes_back, read_watermark, read_watermark_image
+from datasets.provenance.watermarkreading import comes_back, read_watermark, read_watermark_image
 from datasets.provenance.watermarksearch import Place, features, put_back, search, without_frame
 from datasets.provenance.watermarktally import id_chance, presence_chance
 from datasets.video import Frame, read_frames

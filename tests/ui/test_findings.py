@@ -11,7 +11,7 @@ import pytest
 from datasets.provenance.badgesearch import BadgeFound
 from datasets.provenance.reading import Credentials
 from datasets.provenance.verify import Verification
-from datasets.provenance.watermarkreading import Passage, WatermarkFound
+from datasets.provenance.watermarkfound import Passage, WatermarkFound
 from ui.findings import show
 
 PASSAGES = (Passage(0, 2, False, 0.0, None), Passage(2, 5, True, 0.999, None))
