@@ -12,10 +12,10 @@ demo: .venv
 	$(BIN)/counterface demo -o $(OUT)
 
 test: .venv
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 slow: .venv
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
 studio: .venv
 	$(BIN)/counterface studio
