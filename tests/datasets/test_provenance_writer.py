@@ -83,7 +83,9 @@ def test_every_frame_is_marked_and_the_file_is_signed(clip: Path, making: Making
     out = folder / f"out{suffix}"
     writer = write(out, clip, making)
     assert writer.marks is not None
-    assert (writer.marks.badge, writer.marks.credentials, writer.marks.notes) == (True, "trusted", ())
+    assert (writer.marks.badge, writer.marks.credentials) == (True, "trusted")
+    # Frames as flat and small as these hold the pattern, and the id only with luck.
+    assert all("its id cannot be read back" in note for note in writer.marks.notes)
     assert read_credentials(out).soft_binding == writer.marks.watermark
     found = read_watermark(out)
     # So small and empty a clip does not hold every id; another one it must never say.
