@@ -7,10 +7,11 @@ container's timestamps, never ``index / fps``.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -173,34 +174,17 @@ def to_rgb(picture: Any) -> np.ndarray:
     if matrix == UNSPECIFIED:
         matrix = BT709 if min(picture.width, picture.height) >= HD_LINES else BT601
     image = picture.to_ndarray(format="rgb24", src_colorspace=matrix, dst_colorspace=matrix)
-    turns = round(picture.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+    return _upright(image, picture)
 
 
-def read_frames(path: Path, every: int = 1, start: int = 0) -> Iterator[Frame]:
-    """Yield every ``every``-th frame from frame number ``start`` on, in presentation order.
-
-    Raises:
-        InputError: the file can't be opened, holds no frame, or breaks off while decoding.
-    """
-    index = -1
-    with open_container(path) as container:
-        stream = container.streams.video[0]
-        try:
-            for index, picture in enumerate(container.decode(stream)):
-                if index >= start and (index - start) % every == 0:
-                    yield Frame(index, _seconds(picture, stream, index), to_rgb(picture))
-        except av.error.FFmpegError as error:
-            raise InputError(f"{path} is damaged after frame {index}.") from error
-    if index < 0:
-        raise InputError(f"{path} holds no frames.")
+def _everyone(index: int) -> bool:
+    return True
 
 
-def read_grey(path: Path, keys_only: bool = False) -> Iterator[tuple[np.ndarray, float, bool]]:
-    """Yield every frame's luma, uint8 HxW in full range and upright, its time, and whether it is a key frame.
-
-    Args:
-        keys_only: decode the key frames alone, some hundred times faster on a long clip.
+def _decoded(
+    path: Path, convert: Callable[[Any], np.ndarray], wanted: Callable[[int], bool] = _everyone, keys_only: bool = False
+) -> Iterator[tuple[int, float, np.ndarray, bool]]:
+    """Number, time in seconds, converted picture and whether it is a key frame, of every frame whose number is wanted.
 
     Raises:
         InputError: the file can't be opened, holds no frame, or breaks off while decoding.
@@ -212,14 +196,47 @@ def read_grey(path: Path, keys_only: bool = False) -> Iterator[tuple[np.ndarray,
             stream.codec_context.skip_frame = "NONKEY"
         try:
             for index, picture in enumerate(container.decode(stream)):
-                grey = _luma(picture)
-                turns = round(picture.rotation / 90) % 4
-                upright = np.ascontiguousarray(np.rot90(grey, turns)) if turns else grey
-                yield upright, _seconds(picture, stream, index), bool(picture.key_frame)
+                if wanted(index):
+                    yield index, _seconds(picture, stream, index), convert(picture), bool(picture.key_frame)
         except av.error.FFmpegError as error:
             raise InputError(f"{path} is damaged after frame {index}.") from error
     if index < 0:
         raise InputError(f"{path} holds no frames.")
+
+
+def read_frames(path: Path, every: int = 1, start: int = 0) -> Iterator[Frame]:
+    """Yield every ``every``-th frame from frame number ``start`` on, in presentation order.
+
+    Raises:
+        InputError: the file can't be opened, holds no frame, or breaks off while decoding.
+    """
+    for index, time, image, _ in _decoded(path, to_rgb, lambda index: index >= start and (index - start) % every == 0):
+        yield Frame(index, time, image)
+
+
+def read_grey(path: Path, keys_only: bool = False) -> Iterator[tuple[np.ndarray, float, bool]]:
+    """Yield every frame's luma, uint8 HxW in full range and upright, its time, and whether it is a key frame.
+
+    Args:
+        keys_only: decode the key frames alone, some hundred times faster on a long clip.
+
+    Raises:
+        InputError: the file can't be opened, holds no frame, or breaks off while decoding.
+    """
+    for _, time, grey, is_key in _decoded(path, lambda picture: _upright(_luma(picture), picture), keys_only=keys_only):
+        yield grey, time, is_key
+
+
+def _upright(image: np.ndarray, picture: Any) -> np.ndarray:
+    """A decoded picture's array, turned by the rotation that its container states."""
+    turns = round(picture.rotation / 90) % 4
+    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+
+
+@lru_cache(maxsize=1)
+def _full_range() -> np.ndarray:
+    """Where each luma of the limited range lies in the full one, uint8 (256,); 16 is black and 235 white (BT.601)."""
+    return np.clip(np.rint((np.arange(256) - 16) * (255 / 219)), 0, 255).astype(np.uint8)
 
 
 def _luma(picture: Any) -> np.ndarray:
@@ -233,9 +250,7 @@ def _luma(picture: Any) -> np.ndarray:
     grey = rows[: picture.height, : picture.width]
     if picture.format.name.startswith("yuvj") or picture.color_range == FULL_RANGE:
         return grey
-    # Black is 16 and white 235 (ITU-R BT.601 and BT.709).
-    full = np.clip(np.rint((np.arange(256) - 16) * (255 / 219)), 0, 255).astype(np.uint8)
-    return cv2.LUT(np.ascontiguousarray(grey), full)
+    return cv2.LUT(np.ascontiguousarray(grey), _full_range())
 
 
 def _seconds(picture: Any, stream: Any, index: int) -> float:

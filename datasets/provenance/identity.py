@@ -7,16 +7,13 @@ unless the root is handed over. Private keys never leave the folder and are read
 from __future__ import annotations
 
 import datetime as dt
-import errno
-import os
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datasets.errors import Refused
 from datasets.home import home
+from datasets.provenance.keyfolder import make_key_folder
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -72,7 +69,7 @@ def identity() -> Identity:
     folder = home("config") / FOLDER
     try:
         if not folder.exists():
-            _make(folder)
+            make_key_folder(folder, dict(zip((CHAIN, KEY, ROOT), _certificates(), strict=True)))
         made = Identity(*((folder / name).read_text(encoding="ascii") for name in (CHAIN, KEY, ROOT)))
     except (OSError, UnicodeDecodeError) as error:
         raise Refused(
@@ -98,26 +95,6 @@ def _check_dates(made: Identity, folder: Path) -> None:
             f"The certificate in {folder} holds from {leaf.not_valid_before_utc:%Y-%m-%d} to "
             f"{leaf.not_valid_after_utc:%Y-%m-%d}; check the clock, or move that folder away and a new one is made."
         )
-
-
-def _make(folder: Path) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    aside = Path(tempfile.mkdtemp(prefix=".credentials.", dir=folder.parent))  # only the user may enter it
-    try:
-        chain, key, root = _certificates()
-        for name, text in ((CHAIN, chain), (KEY, key), (ROOT, root)):
-            with os.fdopen(os.open(aside / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-        try:
-            aside.rename(folder)
-        except OSError as error:
-            # Another process was first; its keys are as good.
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.EACCES) or not (folder / ROOT).exists():
-                raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _certificates() -> tuple[str, str, str]:

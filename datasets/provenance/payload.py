@@ -8,13 +8,9 @@ Both together are the message of the error-correcting code in bch.py.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import hmac
-import os
 import secrets
-import shutil
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +20,7 @@ from numpy.typing import NDArray
 from datasets.errors import Refused
 from datasets.home import home
 from datasets.provenance.bch import LENGTH, MESSAGE, Bits, candidates, correct, encode
+from datasets.provenance.keyfolder import make_key_folder
 
 FOLDER, FILE = "watermark", "mark.key"
 FORMAT = "counterface-mark-key-1"
@@ -150,7 +147,7 @@ def mark_key() -> MarkKey:
     folder = home("config") / FOLDER
     try:
         if not folder.exists():
-            _make(folder)
+            make_key_folder(folder, {FILE: _new_key_file()})
         return _load(folder)
     except OSError as error:
         raise Refused(
@@ -208,23 +205,9 @@ def _load(folder: Path) -> MarkKey:
     return key
 
 
-def _make(folder: Path) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    aside = Path(tempfile.mkdtemp(prefix=".watermark.", dir=folder.parent))  # only the user may enter it
-    try:
-        key = MarkKey(secrets.token_bytes(SECRET_BYTES))
-        with os.fdopen(os.open(aside / FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(f"{FORMAT} {key.secret.hex()} {_checksum(key)}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            aside.rename(folder)
-        except OSError as error:
-            # Another process was first; its key is as good.
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.EACCES) or not (folder / FILE).exists():
-                raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+def _new_key_file() -> str:
+    key = MarkKey(secrets.token_bytes(SECRET_BYTES))
+    return f"{FORMAT} {key.secret.hex()} {_checksum(key)}\n"
 
 
 def _checksum(key: MarkKey) -> str:

@@ -32,6 +32,7 @@ from datasets.provenance.watermarkgrid import (
     canonical,
     cells,
     high_pass,
+    id_parts,
     id_pattern,
     luma,
     presence_parts,
@@ -93,9 +94,9 @@ class Watermark:
         """What moves every bit's sum to its lattice, (SIDE, SIDE)."""
         pattern, limit = self.pattern, cells(allowed, ID_CELLS)
         price = limit * limit
-        values = high_pass(cells(square, ID_CELLS), ID_SIGMA)
+        values, read = id_parts(square)
         chips = pattern.chips / np.sqrt(1 + (values / LINEAR_TO) ** 2)
-        place = pattern.project(np.arcsinh(values / LINEAR_TO) * LINEAR_TO) / STEP - self.goal
+        place = pattern.project(read) / STEP - self.goal
         shift = (self._nearest(place) - place) * STEP * OVERSHOOT
         # The least visible change that moves the sums: along the chips, weighted by what the eye allows.
         effect = np.bincount(pattern.bit, (chips * high_pass(price * high_pass(chips, ID_SIGMA), ID_SIGMA)).ravel())

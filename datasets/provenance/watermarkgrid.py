@@ -65,9 +65,15 @@ def high_pass(values: Array, sigma: float) -> Array:
     return values - cv2.GaussianBlur(values, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)
 
 
+def id_parts(square: Array) -> tuple[Array, Array]:
+    """High-passed cells of the id layer, and what is read of them: linear where small, logarithmic where large."""
+    values = high_pass(cells(square, ID_CELLS), ID_SIGMA)
+    return values, np.arcsinh(values / LINEAR_TO) * LINEAR_TO
+
+
 def id_cells(square: Array) -> Array:
-    """What the id is read from, float32 (ID_CELLS, ID_CELLS): linear in small values, logarithmic in large ones."""
-    return np.arcsinh(high_pass(cells(square, ID_CELLS), ID_SIGMA) / LINEAR_TO) * LINEAR_TO
+    """What the id is read from, float32 (ID_CELLS, ID_CELLS)."""
+    return id_parts(square)[1]
 
 
 def presence_parts(square: Array) -> tuple[Array, Array]:

@@ -8,7 +8,7 @@ place, the grid is searched for: the picture may have been cropped, mirrored or 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -295,6 +295,4 @@ def _key() -> tuple[MarkKey | None, tuple[str, ...]]:
 
 
 def _noted(found: WatermarkFound, notes: tuple[Any, ...]) -> WatermarkFound:
-    from dataclasses import replace
-
     return replace(found, notes=found.notes + notes)
