@@ -61,6 +61,7 @@ def written(
     clip: Path, start: float, seconds: float, seed: int, method: str, source: Any, scratch: Path
 ) -> Pair | None:
     """Swap a stretch and write it every way; None where no face was found."""
+    from datasets.degrade import h264_round_trip
     from datasets.encode import ClipEncoder, encoder_like
     from datasets.errors import InputError
     from datasets.extract import extract
@@ -69,7 +70,6 @@ def written(
     from datasets.provenance.consent import from_option
     from datasets.provenance.writer import Ingredient, Making
     from datasets.video import Frame
-    from detect.recipes.degrade import h264_round_trip
     from synth.composite.compositor import for_method
     from synth.method import Budget, method_class
     from synth.people import one_person

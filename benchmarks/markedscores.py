@@ -69,8 +69,8 @@ def part_of(root: Path, frames: int, detector: Any) -> Part:
 
 def scored(images: list[np.ndarray], affines: list[np.ndarray], crf: int, detector: Any) -> tuple[np.ndarray, ...]:
     """(probability, logit) of each frame's face after an encode, (N,) each."""
+    from datasets.degrade import h264_round_trip
     from datasets.faces.align import warp_crop
-    from detect.recipes.degrade import h264_round_trip
 
     even = [image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2] for image in images]
     size = int(detector.card["input"]["size"])

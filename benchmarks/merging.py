@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.detection import repeat
+from benchmarks.clips import repeat
 from benchmarks.memory import peak_of
 from datasets.video import Frame
 

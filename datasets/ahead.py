@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 
-def ahead(items: Iterable[T], depth: int = 4) -> Iterator[T]:
-    """Yield ``items``, made in a thread up to ``depth`` ahead, so that decoding overlaps the work on frames."""
+def ahead(items: Iterable[T], depth: int = 4) -> Generator[T, None, None]:
+    """Yield ``items``, made in a thread up to ``depth`` ahead, so that decoding overlaps the work on frames.
+
+    Closing it ends the thread.
+    """
     ready: queue.Queue[Any] = queue.Queue(maxsize=depth)
     stop, end = threading.Event(), object()
 

@@ -7,7 +7,7 @@ container's timestamps, never ``index / fps``.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -93,6 +93,9 @@ def open_container(path: Path) -> Any:
         container.close()
         raise InputError(f"{path} has no video stream.")
     stream = container.streams.video[0]
+    if stream.codec_context is None:
+        container.close()
+        raise InputError(f"{path} is cut off before its pictures, or they are coded in a way that is not known here.")
     stream.thread_type = "AUTO"
     stream.codec_context.thread_count = DECODER_THREADS
     return container
@@ -204,13 +207,17 @@ def _decoded(
         raise InputError(f"{path} holds no frames.")
 
 
-def read_frames(path: Path, every: int = 1, start: int = 0) -> Iterator[Frame]:
-    """Yield every ``every``-th frame from frame number ``start`` on, in presentation order.
+def read_frames(path: Path, every: int = 1, start: int = 0, also: Container[int] = frozenset[int]()) -> Iterator[Frame]:
+    """Yield every ``every``-th frame from frame number ``start`` on, and those of ``also``, in presentation order.
 
     Raises:
         InputError: the file can't be opened, holds no frame, or breaks off while decoding.
     """
-    for index, time, image, _ in _decoded(path, to_rgb, lambda index: index >= start and (index - start) % every == 0):
+
+    def wanted(index: int) -> bool:
+        return (index >= start and (index - start) % every == 0) or index in also
+
+    for index, time, image, _ in _decoded(path, to_rgb, wanted):
         yield Frame(index, time, image)
 
 

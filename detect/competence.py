@@ -18,6 +18,13 @@ from detect.recipes.paired import sharpness
 
 QUANTILE = 0.95
 SMALLEST_FACE = 64.0
+# Coded bits a pixel and frame: talking heads at H.264 CRF 35 have 0.004 to 0.02, at CRF 42 0.002 to 0.01.
+FEWEST_BITS = 0.004
+# A share of exactly equal neighbours: photographed faces have up to 0.48 at CRF 35 and 0.57 at CRF 42.
+FLATTEST = 0.6
+FLAT_ROWS, FLAT_REACH = 96, 0.15
+# Levels, see :func:`colourfulness`: talking heads have 19 to 80; black and white 0 to 1, whatever the compression.
+COLOURLESS = 3.0
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,8 @@ class Competence:
         sharpness: (low, high) of the held-out crops, see :func:`detect.recipes.paired.sharpness`.
         face_width: (smallest, largest) pixels in the frame that the detector answers for; the largest is None where
             it is not known.
+        bits: coded bits a pixel and frame of a clip below which compression has taken too much.
+        flat: see :func:`flat_share`, above which a face hardly is a photographed one.
     """
 
     mean: np.ndarray
@@ -38,6 +47,8 @@ class Competence:
     threshold: float
     sharpness: tuple[float, float]
     face_width: tuple[float, float | None]
+    bits: float = FEWEST_BITS
+    flat: float = FLATTEST
 
     def distance(self, features: np.ndarray) -> np.ndarray:
         """float64 (N,) of features (N, d), in units of the threshold: above 1 is outside."""
@@ -52,6 +63,8 @@ class Competence:
             "threshold": self.threshold,
             "sharpness": list(self.sharpness),
             "face_width": list(self.face_width),
+            "bits_per_pixel": self.bits,
+            "flat_share": self.flat,
             "feature_distance": "Mahalanobis distance to the training crops, shrunk covariance",
         }
 
@@ -65,7 +78,36 @@ class Competence:
             float(card["threshold"]),
             (float(low), float(high)),
             (float(smallest), None if largest is None else float(largest)),
+            float(card.get("bits_per_pixel", FEWEST_BITS)),
+            float(card.get("flat_share", FLATTEST)),
         )
+
+
+def flat_share(image: np.ndarray, box: np.ndarray) -> float:
+    """Share of pixels around a face that equal the one beside them exactly, in all three colours.
+
+    A camera's noise leaves few such pixels, compression more; drawings and animation are made of them.
+
+    Args:
+        image: the frame, uint8 RGB HxWx3.
+        box: of the face, xyxy.
+
+    Returns:
+        In [0, 1]; NaN where the box lies outside the frame.
+    """
+    x0, y0, x1, y1 = (float(v) for v in box)
+    reach = FLAT_REACH * max(x1 - x0, y1 - y0)
+    left, top = max(0, int(x0 - reach)), max(0, int(y0 - reach))
+    right, bottom = max(0, int(x1 + reach)), max(0, int(y1 + reach))
+    part = image[top : bottom : max(1, (bottom - top) // FLAT_ROWS), left:right]
+    if part.shape[0] < 1 or part.shape[1] < 2:
+        return float("nan")
+    return float((part[:, 1:] == part[:, :-1]).all(axis=2).mean())
+
+
+def colourfulness(crop: np.ndarray) -> float:
+    """How far apart red, green and blue are in a face's crop (uint8 RGB HxWx3), mean over the pixels, in levels."""
+    return float((crop.max(axis=2) - crop.min(axis=2)).mean())
 
 
 def fit_competence(

@@ -21,8 +21,11 @@ from datasets.errors import InputError
 if TYPE_CHECKING:
     import torch
 
-    from detect.calibration import Platt
+    from detect.calibration import Calibration, Platt
+    from detect.cliphead import ClipHead
     from detect.competence import Competence
+    from detect.conformal import Conformal
+    from detect.cues.forest import Forest
 
 KIND = "detector"
 VERSION = "1"
@@ -35,15 +38,17 @@ class FaceScores:
 
     Attributes:
         probability: float64 (N,) in [0, 1], calibrated: that the face was manipulated.
-        heatmap: float32 (N, h, w) in [0, 1], where; it covers the whole crop.
+        heatmap: float32 (N, h, w) in [0, 1], where; it covers the whole crop. None for a network without one.
         features: float32 (N, d), what the competence reference is measured on.
-        logit: float64 (N,), the score before calibration.
+        logit: float64 (N,), the score before calibration, cues counted in.
+        network: float64 (N,), what the network alone says, raw.
     """
 
     probability: np.ndarray
-    heatmap: np.ndarray
+    heatmap: np.ndarray | None
     features: np.ndarray
     logit: np.ndarray
+    network: np.ndarray
 
 
 class Detector(Protocol):
@@ -51,10 +56,31 @@ class Detector(Protocol):
 
     card: Mapping[str, Any]
     calibration: Platt
+    clip_calibration: Calibration | None
+    conformal: Conformal | None
     competence: Competence
+    cue_names: tuple[str, ...]
 
-    def score(self, crops: np.ndarray) -> FaceScores:
-        """Score uint8 RGB crops (N, S, S, 3), aligned and sized as the card says; ValueError otherwise."""
+    def score(self, crops: np.ndarray, cues: np.ndarray | None = None) -> FaceScores:
+        """Score faces.
+
+        Args:
+            crops: uint8 RGB (N, S, S, 3), aligned and sized as the card says; ValueError otherwise.
+            cues: float32 (N, k), the cues of ``cue_names``, NaN where one could not be measured; None where the
+                detector asks for none.
+        """
+        ...
+
+    def clip_logit(
+        self, network: np.ndarray, cues: np.ndarray | None = None, track: Mapping[str, float] | None = None
+    ) -> float | None:
+        """The raw score of one face's whole track, for ``clip_calibration``; None where there is no head for it.
+
+        Args:
+            network: float64 (N,), :attr:`FaceScores.network` of its frames.
+            cues: float32 (N, k), or (k,) their medians.
+            track: cues that only runs of frames have, by name.
+        """
         ...
 
 
@@ -63,12 +89,12 @@ class ModelOutput(NamedTuple):
 
     Attributes:
         logit: (N,), above 0 for manipulated.
-        heat: (N, h, w), logits of the swap mask.
+        heat: (N, h, w), logits of the swap mask; None for a network that has no heatmap.
         features: (N, d).
     """
 
     logit: torch.Tensor
-    heat: torch.Tensor
+    heat: torch.Tensor | None
     features: torch.Tensor
 
 
@@ -128,45 +154,92 @@ def build_model(name: str, weights: str = "scratch", **options: Any) -> BuiltMod
 
 
 class TrainedDetector:
-    """A model with its weights, its calibration and the limits of what it knows. Meets :class:`Detector`."""
+    """A network with its weights, cues, calibration and the limits of what it knows. Meets :class:`Detector`."""
 
     def __init__(
-        self, module: torch.nn.Module, card: Mapping[str, Any], competence: Competence, device: str = "cpu"
+        self,
+        module: torch.nn.Module,
+        card: Mapping[str, Any],
+        competence: Competence,
+        device: str = "cpu",
+        forest: Forest | None = None,
     ) -> None:
-        from detect.calibration import Platt
+        from detect.calibration import Platt, calibration_from_card
+        from detect.cliphead import ClipHead
+        from detect.conformal import Conformal
 
         self.module = module.to(device).eval()
-        self.card, self.competence, self.device = card, competence, device
+        self.card, self.competence, self.device, self.forest = card, competence, device, forest
         self.calibration = Platt.from_card(card["calibration"])
         self.size = int(card["input"]["size"])
+        self.cue_names: tuple[str, ...] = tuple(card["cues"]["names"]) if forest is not None else ()
+        self.head: ClipHead | None = ClipHead.from_card(card["clip"]) if "clip" in card else None
+        calibrated = card.get("clip_calibration")
+        self.clip_calibration: Calibration | None = calibration_from_card(calibrated) if calibrated else None
+        self.conformal: Conformal | None = Conformal.from_card(card["conformal"]) if "conformal" in card else None
 
-    def score(self, crops: np.ndarray) -> FaceScores:
+    def score(self, crops: np.ndarray, cues: np.ndarray | None = None) -> FaceScores:
         """See :meth:`Detector.score`."""
         if crops.ndim != 4 or crops.shape[1:] != (self.size, self.size, 3) or crops.dtype != np.uint8:
             raise ValueError(
                 f"crops of {crops.dtype} {crops.shape}, and uint8 (N, {self.size}, {self.size}, 3) is needed"
             )
-        logit, heat, features = forward(self.module, crops, self.card["input"]["normalisation"], self.device)
-        return FaceScores(self.calibration.probability(logit), heat, features, logit)
+        network, heat, features = forward(self.module, crops, self.card["input"]["normalisation"], self.device)
+        logit = network
+        if self.forest is not None:
+            if cues is None or cues.shape != (len(crops), len(self.cue_names)):
+                raise ValueError(f"this detector needs {len(self.cue_names)} cues of each of {len(crops)} faces")
+            shares = self.card["cues"]["fusion"]
+            logit = shares["network"] * network + shares["cues"] * self.forest.logit(cues) + shares["offset"]
+        return FaceScores(self.calibration.probability(logit), heat, features, logit, network)
+
+    def clip_logit(
+        self, network: np.ndarray, cues: np.ndarray | None = None, track: Mapping[str, float] | None = None
+    ) -> float | None:
+        """See :meth:`Detector.clip_logit`."""
+        from detect.cliphead import summarise
+
+        if self.head is None:
+            return None
+        said = None
+        if self.forest is not None and cues is not None and np.isfinite(cues).any():
+            row = cues if cues.ndim == 1 else median(cues)
+            said = float(self.forest.logit(row[None])[0])
+        return self.head.logit(summarise(network, said, track))
+
+
+def median(cues: np.ndarray) -> np.ndarray:
+    """Medians (k,) of cues (N, k) over frames; NaN where no frame could be measured."""
+    known = np.isfinite(cues).any(0)
+    found = np.full(cues.shape[1], np.nan, np.float32)
+    found[known] = np.nanmedian(cues[:, known], axis=0)
+    return found
 
 
 def forward(
     module: torch.nn.Module, crops: np.ndarray, normalisation: Mapping[str, list[float]], device: str = "cpu"
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Raw logits float64 (N,), heatmaps float32 (N, h, w) in [0, 1], and features float32 (N, d) of uint8 crops."""
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+    """What a network says of uint8 crops.
+
+    Returns:
+        Raw logits float64 (N,), heatmaps float32 (N, h, w) in [0, 1] or None for a network without, and features
+        float32 (N, d).
+    """
     import torch
 
     if not len(crops):
         raise ValueError("no crops to score")
     module.eval()
-    parts: list[list[np.ndarray]] = [[], [], []]
+    parts: list[ModelOutput] = []
     with torch.inference_mode():
         for start in range(0, len(crops), BATCH):
             out = module(to_tensor(crops[start : start + BATCH], normalisation, device))
-            for part, value in zip(parts, (out.logit, out.heat.sigmoid(), out.features), strict=True):
-                part.append(value.float().cpu().numpy())
-    logit, heat, features = (np.concatenate(part) for part in parts)
-    return logit.astype(np.float64), heat, features
+            heat = None if out.heat is None else out.heat.sigmoid().float().cpu()
+            parts.append(ModelOutput(out.logit.float().cpu(), heat, out.features.float().cpu()))
+    logit = torch.cat([part.logit for part in parts]).numpy().astype(np.float64)
+    heats = [part.heat for part in parts if part.heat is not None]
+    features = torch.cat([part.features for part in parts]).numpy()
+    return logit, torch.cat(heats).numpy() if heats else None, features
 
 
 def to_tensor(crops: np.ndarray, normalisation: Mapping[str, list[float]], device: str = "cpu") -> torch.Tensor:
@@ -180,15 +253,21 @@ def to_tensor(crops: np.ndarray, normalisation: Mapping[str, list[float]], devic
 
 
 def save_detector(
-    folder: Path, module: torch.nn.Module, card: Mapping[str, Any], competence: Competence
+    folder: Path,
+    module: torch.nn.Module,
+    card: Mapping[str, Any],
+    competence: Competence,
+    forest: Forest | None = None,
 ) -> Mapping[str, Any]:
-    """Write a trained detector; its competence reference travels among the weights. Returns the whole card."""
+    """Write a trained detector; its competence reference and its forest travel among the weights. Returns the card."""
     import torch
 
     from datasets.checkpoint import save_checkpoint
 
     tensors = {f"model.{name}": tensor for name, tensor in module.state_dict().items()}
     tensors |= {f"reference.{name}": torch.from_numpy(value) for name, value in competence.arrays().items()}
+    if forest is not None:
+        tensors |= {f"forest.{name}": torch.from_numpy(value) for name, value in forest.arrays().items()}
     whole = dict(card) | {"kind": KIND, "competence": competence.to_card()}
     save_checkpoint(folder, whole, tensors)
     return whole
@@ -210,7 +289,12 @@ def load_detector(folder: Path, device: str = "auto") -> TrainedDetector:
         module.load_state_dict(_under("model.", tensors))
         arrays = {name: tensor.numpy() for name, tensor in _under("reference.", tensors).items()}
         competence = Competence.from_card(card["competence"], arrays)
-        return TrainedDetector(module, card, competence, pick_device(device))
+        forest = None
+        if "cues" in card:
+            from detect.cues.forest import Forest
+
+            forest = Forest.from_arrays({n: tensor.numpy() for n, tensor in _under("forest.", tensors).items()})
+        return TrainedDetector(module, card, competence, pick_device(device), forest)
     except (KeyError, TypeError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{folder} holds a detector whose card and weights do not fit together: {reason}.") from error

@@ -1,15 +1,26 @@
-"""Why a score is what it is: the heatmap laid over the frame, and in words which part of the face it is on."""
+"""Why a score is what it is: the heatmap laid over the frame, and in words which part of the face it is on.
+
+The heatmap is the network's own where it has one, else Grad-CAM; :class:`Explainer` says which.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from datasets.faces.finder import Face
 from datasets.faces.mask import LEFT_EYE, LIPS, RIGHT_EYE
+
+if TYPE_CHECKING:
+    from detect.detector import Detector, FaceScores
+    from detect.gradcam import GradCam
+
+OWN = "the detector's own heatmap, which was trained on the true masks of swaps"
+NOTHING = "no heatmap: this network has none of its own, and nothing that Grad-CAM could be read off"
 
 LEFT_BROW = (70, 63, 105, 66, 107, 55, 65, 52, 53, 46)
 RIGHT_BROW = (336, 296, 334, 293, 300, 285, 295, 282, 283, 276)
@@ -28,6 +39,52 @@ REGIONS = (
 )
 GRID = 64
 HOT, NAMED_SHARE, EVERYWHERE = 0.3, 0.6, 5
+
+
+class Explainer:
+    """Heatmaps of the crops that one detector scored: its own, or Grad-CAM where its network has none.
+
+    Attributes:
+        by: what they are, in words, as :data:`OWN`; None before the first crops were explained.
+    """
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+        self._cam: GradCam | None = None
+        self.by: str | None = None
+
+    def heat(self, crops: np.ndarray, scores: FaceScores) -> np.ndarray | None:
+        """Where the evidence lies.
+
+        Args:
+            crops: uint8 RGB (N, S, S, 3), as they were scored.
+            scores: what the detector said of them.
+
+        Returns:
+            float32 (N, h, w) in [0, 1], over the whole crop; None where there is nothing to read it off.
+        """
+        if scores.heatmap is not None:
+            self.by = OWN
+            return scores.heatmap
+        if self.by is None:
+            self._cam, self.by = _grad_cam(self._detector)
+        return None if self._cam is None else self._cam.heat(crops, scores.probability)
+
+
+def _grad_cam(detector: Detector) -> tuple[GradCam | None, str]:
+    from detect.gradcam import GradCam, last_convolution
+
+    module, device = getattr(detector, "module", None), str(getattr(detector, "device", "cpu"))
+    if module is None or not any(True for _ in module.parameters()):
+        return None, NOTHING
+    layer = last_convolution(module, int(detector.card["input"]["size"]), device)
+    if layer is None:
+        return None, NOTHING
+    said = (
+        f"Grad-CAM over the network's last convolution ({layer}): it has no heatmap of its own, and this shows what "
+        "moved the score rather than where the picture was changed"
+    )
+    return GradCam(module, layer, detector.card["input"]["normalisation"], device), said
 
 
 def region_masks(face: Face, affine: np.ndarray, size: int) -> dict[str, np.ndarray] | None:

@@ -21,19 +21,22 @@ def pair_loss(out: Any, masks: torch.Tensor) -> torch.Tensor:
     heatmap, cross-entropy on every pixel and soft Dice (Milletari et al., 2016) on the swaps.
 
     Args:
-        out: :class:`detect.detector.ModelOutput` of 2N images.
+        out: :class:`detect.detector.ModelOutput` of 2N images; without a heatmap its terms are left out.
         masks: float32 (2N, S, S) in [0, 1].
     """
     import torch
     from torch.nn import functional
 
-    half = len(out.logit) // 2
-    label = torch.cat([torch.ones_like(out.logit[:half]), torch.zeros_like(out.logit[half:])])
-    loss = functional.binary_cross_entropy_with_logits(out.logit, label)
-    loss = loss + RANK_WEIGHT * functional.softplus(out.logit[half:] - out.logit[:half]).mean()
-    target = functional.adaptive_avg_pool2d(masks[:, None], out.heat.shape[-2:])[:, 0]
-    loss = loss + HEAT_WEIGHT * functional.binary_cross_entropy_with_logits(out.heat, target)
-    shown, truth = out.heat[:half].sigmoid(), target[:half]
+    logit, half = out.logit.float(), len(out.logit) // 2
+    label = torch.cat([torch.ones_like(logit[:half]), torch.zeros_like(logit[half:])])
+    loss = functional.binary_cross_entropy_with_logits(logit, label)
+    loss = loss + RANK_WEIGHT * functional.softplus(logit[half:] - logit[:half]).mean()
+    if out.heat is None:
+        return loss
+    heat = out.heat.float()
+    target = functional.adaptive_avg_pool2d(masks[:, None], heat.shape[-2:])[:, 0]
+    loss = loss + HEAT_WEIGHT * functional.binary_cross_entropy_with_logits(heat, target)
+    shown, truth = heat[:half].sigmoid(), target[:half]
     overlap = 2 * (shown * truth).sum((1, 2)) + 1
     return loss + DICE_WEIGHT * (1 - overlap / (shown.sum((1, 2)) + truth.sum((1, 2)) + 1)).mean()
 

@@ -83,6 +83,25 @@ class Heatmap:
 
 
 @dataclass(frozen=True)
+class CueFinding:
+    """One measurement of the face that decides, beside what real faces show.
+
+    Attributes:
+        name: of the cue, see ``detect.cues``.
+        value: the median over the track's frames, or that of its short runs.
+        usual: (low, high), 5 to 95 % of real faces.
+        sentence: what that says, for a lay reader.
+        odd: whether the value lies outside what is usual.
+    """
+
+    name: str
+    value: float
+    usual: tuple[float, float]
+    sentence: str
+    odd: bool
+
+
+@dataclass(frozen=True)
 class ClipScore:
     """The score of one clip or picture.
 
@@ -91,10 +110,13 @@ class ClipScore:
         verdict: what that means; see :func:`detect.score.judge`.
         reasons: sentences from the evidence.
         limits: sentences on what the score can't be trusted for.
-        detector: ``name``, ``version``, ``calibrated_on``.
+        detector: ``name``, ``version``, ``calibrated_on``, and ``kind``: ``pair`` or ``general``.
         seconds: how long scoring took.
         provenance: what marks the file carries; not part of the score.
         heatmaps: of the frames that were asked for.
+        deciding: numbers of the frames that speak most clearly for the verdict, the clearest first.
+        cues: measurements of the face that decides, the oddest first; empty for a detector that has none.
+        heatmap_by: what the heatmaps are, in words.
     """
 
     file: str
@@ -111,6 +133,9 @@ class ClipScore:
     segments: tuple[Segment, ...]
     provenance: Mapping[str, Any]
     heatmaps: tuple[Heatmap, ...] = field(default=(), repr=False)
+    deciding: tuple[int, ...] = ()
+    cues: tuple[CueFinding, ...] = ()
+    heatmap_by: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``counterface score --json`` writes for a file."""
@@ -132,6 +157,9 @@ class ClipScore:
                 for s in self.segments
             ],
             "provenance": dict(self.provenance),
+            "deciding": list(self.deciding),
+            "cues": [_cue(cue) for cue in self.cues],
+            "heatmap_by": self.heatmap_by,
         }
 
 
@@ -144,6 +172,16 @@ class FailedScore:
 
     def to_json(self) -> dict[str, Any]:
         return {"file": self.file, "ok": False, "error": self.error}
+
+
+def _cue(cue: CueFinding) -> dict[str, Any]:
+    return {
+        "name": cue.name,
+        "value": float(f"{cue.value:.5g}"),
+        "usual": [float(f"{v:.5g}") for v in cue.usual],
+        "odd": cue.odd,
+        "sentence": cue.sentence,
+    }
 
 
 def _track(track: TrackScore) -> dict[str, Any]:

@@ -1,15 +1,17 @@
-"""Training a detector on pairs of a swap and its original: seeded, resumable, the same code on a CPU and a GPU.
+"""Training a detector: seeded, resumable, the same code on a CPU, a GPU and several.
 
-It needs torch, timm, numpy, opencv and safetensors; with PyAV there, H.264 is among the degradations too.
+It needs torch, timm, numpy, opencv and safetensors; with PyAV there, H.264 is among the degradations too. Mixed
+precision and several devices go through Lightning Fabric, which is imported only then.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,58 +19,25 @@ import numpy as np
 
 from datasets.atomic import refuse_overwrite, remove
 from datasets.checkpoint import CARD
-from datasets.device import torch_threads
+from datasets.device import pick_device, torch_threads
+from datasets.ema import Ema
 from datasets.errors import InputError, Interrupted
+from datasets.hardware import Hardware, enough_memory
 from datasets.progress import Progress, silent
-from detect.calibration import fit_platt
-from detect.competence import Competence, fit_competence
-from detect.detector import VERSION, BuiltModel, build_model, forward, pick_device, save_detector, to_tensor
+from detect.detector import BuiltModel, build_model, forward, to_tensor
+from detect.finish import finished
 from detect.objective import heat_iou, pair_loss, rank_auc
-from detect.recipes.degrade import h264_available
-from detect.recipes.paired import Batch, PairSample, check_pairs, data_hash, paired_batch, plain_batch
+from detect.optimisers import make_optimiser, sharpness_aware, uphill
+from detect.recipe import Material, Recipe, RecipeSettings
+from detect.recipes.paired import Batch, PairedRecipe, PairSample
+from detect.trainsettings import TrainSettings as TrainSettings
 from detect.unfinished import UNFINISHED, cut_curve, keep, take_up
 
 METRICS = "metrics.jsonl"
 WARM_UP, PACED = 3, 10
 WORST_CASE, LEAST_STEPS = 1.5, 200
-SAVE_SECONDS, REPORTS, REFERENCE_PAIRS = 8.0, 30, 100
-
-
-@dataclass(frozen=True)
-class TrainSettings:
-    """How a detector is trained.
-
-    Attributes:
-        model, options: the architecture, see :func:`detect.detector.build_model`.
-        weights: ``scratch`` or ``imagenet``.
-        coverage: crop coverage that the pairs were aligned with, a name or a number, for the card.
-        steps, minutes: how long; one of the two. Minutes become a number of steps once the pace is known, at least
-            ``LEAST_STEPS``.
-        batch: pairs a step (twice as many images).
-        learning_rate, weight_decay: of AdamW; the rate warms up and falls on a half cosine.
-        seed: everything random comes from it.
-        threads: of torch; one a core when None.
-        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        name: what the detector is called in scores.
-        scope: what it may be asked about, ``{"kind": "pair"}`` for one swap and its original.
-        trained_on: the same in words, for people.
-    """
-
-    model: str = "timm_heatmap"
-    options: Mapping[str, Any] = field(default_factory=dict)
-    weights: str = "scratch"
-    coverage: str | float = "full"
-    steps: int | None = None
-    minutes: float | None = None
-    batch: int = 16
-    learning_rate: float = 3e-3
-    weight_decay: float = 0.02
-    seed: int = 0
-    threads: int | None = None
-    device: str = "auto"
-    name: str = "pair"
-    scope: Mapping[str, Any] = field(default_factory=lambda: {"kind": "pair"})
-    trained_on: str = "one swap and its own original"
+SAVE_SECONDS, REPORTS = 8.0, 30
+STEEPEST = 5.0
 
 
 def train(
@@ -79,11 +48,7 @@ def train(
     progress: Progress = silent,
     force: bool = False,
 ) -> Mapping[str, Any]:
-    """Train a detector into ``folder`` and return its card.
-
-    Stopped at any moment, the same call goes on from the last save and ends with the same weights. ``metrics.jsonl``
-    gets a line now and then: ``step``, ``seconds``, ``loss`` (of the batches since the line before), ``auc`` and
-    ``heat_iou`` (both on the held-out pairs).
+    """Train the detector of one swap and its original on crops as they are; see :func:`train_recipe`.
 
     Args:
         pairs: what it learns from.
@@ -91,59 +56,77 @@ def train(
             is scored afterwards must be of neither.
 
     Raises:
-        InputError: pairs that don't fit together, a detector is there already, or an unfinished training on other data.
+        InputError: also for pairs that don't fit together.
+    """
+    _one_length(settings)
+    refuse_overwrite(Path(folder) / CARD, force)
+    drawn = RecipeSettings(batch=settings.batch, seed=settings.seed, strength="mild")
+    recipe = PairedRecipe(Material(pairs=pairs, held_pairs=held_out), drawn)
+    return train_recipe(recipe, settings, folder, progress, force)
+
+
+def train_recipe(
+    recipe: Recipe,
+    settings: TrainSettings,
+    folder: Path,
+    progress: Progress = silent,
+    force: bool = False,
+) -> Mapping[str, Any]:
+    """Train a detector into ``folder`` and return its card.
+
+    Stopped at any moment, the same call goes on from the last save and ends with the same weights. ``metrics.jsonl``
+    gets a line now and then: ``step``, ``seconds``, ``loss`` (of the batches since the line before), ``auc`` and, for
+    a network with a heatmap, ``heat_iou`` (both on what is held out).
+
+    Raises:
+        InputError: a detector is there already, an unfinished training on other data, no such device or precision, or
+            too little memory.
         Interrupted: Ctrl-C.
     """
-    if (settings.steps is None) == (settings.minutes is None):
-        raise ValueError("give either steps or minutes")
+    _one_length(settings)
     folder = Path(folder)
     refuse_overwrite(folder / CARD, force)
-    size = check_pairs([*pairs, *held_out])
-    if not pairs or not held_out:
-        raise InputError("A detector needs pairs to train on and later ones to be calibrated on.")
-    device = pick_device(settings.device)
-    with torch_threads(settings.threads):
-        run = _Run(pairs, held_out, settings, folder, size, device, progress, force)
+    hardware = Hardware(pick_device(settings.device), settings.precision, settings.devices)
+    with torch_threads(settings.threads), enough_memory("What was saved last is kept."):
+        run = _Run(recipe, settings, folder, hardware, silent if hardware.rank else progress, force)
         try:
             run.go()
+            if hardware.rank:
+                raise SystemExit(0)  # the first process has all there is to write
             card = run.finish()
         except KeyboardInterrupt as error:
             raise Interrupted(
                 f"Detector training was stopped; the same command goes on from step {run.saved} of {run.total or '?'}."
             ) from error
+        finally:
+            hardware.end_others()
     remove(folder / UNFINISHED)
     return card
+
+
+def _one_length(settings: TrainSettings) -> None:
+    if (settings.steps is None) == (settings.minutes is None):
+        raise ValueError("give either steps or minutes")
 
 
 class _Run:
     """One training from its first step, or from where it was saved, to its last."""
 
     def __init__(
-        self,
-        pairs: Sequence[PairSample],
-        held_out: Sequence[PairSample],
-        settings: TrainSettings,
-        folder: Path,
-        size: int,
-        device: str,
-        progress: Progress,
-        force: bool,
+        self, recipe: Recipe, settings: TrainSettings, folder: Path, hardware: Hardware, progress: Progress, force: bool
     ) -> None:
         import torch
 
-        self.pairs, self.held_out, self.settings, self.folder = pairs, held_out, settings, folder
-        self.size, self.device, self.progress = size, device, progress
-        self.h264 = h264_available() and size % 2 == 0
+        self.recipe, self.settings, self.folder = recipe, settings, folder
+        self.hardware, self.device, self.progress = hardware, str(hardware.device), progress
         torch.manual_seed(settings.seed)
         self.built: BuiltModel = build_model(settings.model, settings.weights, **settings.options)
-        self.module = self.built.module.to(device)
-        self.optimiser = torch.optim.AdamW(
-            self.module.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-        )
-        self.identity = {
-            "data_sha256": data_hash([*pairs, *held_out]),
-            "settings": {k: v for k, v in asdict(settings).items() if k not in ("threads", "device")},
-        }
+        self.module = self.built.module.to(self.device)
+        hardware.share({"model": self.module})
+        self.parameters = [p for p in self.module.parameters() if p.requires_grad]
+        self.optimiser = make_optimiser(settings.optimizer, self.module, settings.learning_rate, settings.weight_decay)
+        self.ema = None if settings.ema is None else Ema(self.module, settings.ema)
+        self.identity = {"data_sha256": recipe.fingerprint(), "settings": settings.identity()}
         self.step, self.saved, self.seconds = 0, 0, 0.0
         self.total = settings.steps
         self.resume(force)
@@ -152,16 +135,17 @@ class _Run:
 
     def go(self) -> None:
         losses: list[float] = []
-        held = plain_batch(self.held_out)
+        held = self.recipe.held_out()
         began, last_save = time.monotonic() - self.seconds, time.monotonic()
         pace: list[float] = []
-        with ThreadPoolExecutor(1) as ahead:
-            coming = ahead.submit(self.batch, self.step)
+        workers = max(1, self.settings.workers)
+        coming: deque[Future[Batch]] = deque()
+        with ThreadPoolExecutor(workers) as ahead:
             while self.total is None or self.step < self.total:
                 started = time.monotonic()
-                batch = coming.result()
-                coming = ahead.submit(self.batch, self.step + 1)
-                losses.append(self.learn(batch))
+                while len(coming) < workers + 1:
+                    coming.append(ahead.submit(self.recipe.batch, self.step + len(coming), self.hardware.rank))
+                losses.append(self.learn(coming.popleft().result()))
                 self.step += 1
                 self.seconds = time.monotonic() - began
                 if self.total is None:
@@ -176,9 +160,16 @@ class _Run:
                 if time.monotonic() - last_save > SAVE_SECONDS:
                     self.save()
                     last_save = time.monotonic()
-                late = self.settings.minutes and self.seconds > WORST_CASE * 60 * self.settings.minutes
-                if late and self.step >= LEAST_STEPS:
+                if self.late() and self.step >= LEAST_STEPS:
                     break
+            for future in coming:
+                future.cancel()
+
+    def late(self) -> bool:
+        """Whether far more time has gone by than was asked for; the first process says it for all."""
+        if not self.settings.minutes:
+            return False
+        return bool(self.hardware.first(float(self.seconds > WORST_CASE * 60 * self.settings.minutes))[0])
 
     def plan(self, pace: list[float]) -> None:
         """Turn minutes into steps, once and for all, from the pace after a warm-up.
@@ -188,14 +179,8 @@ class _Run:
         if len(pace) < WARM_UP + PACED or self.settings.minutes is None:
             return
         one = float(np.median(pace[WARM_UP:])) * 1.06  # the curve's own scoring is in it
-        self.total = max(self.step + 1, LEAST_STEPS, int(60 * self.settings.minutes / one))
-
-    def batch(self, step: int) -> Batch:
-        """The batch of a step: a function of the seed and the step alone."""
-        rng = np.random.default_rng((self.settings.seed, step))
-        count = min(self.settings.batch, len(self.pairs))
-        chosen = rng.choice(len(self.pairs), count, replace=False)
-        return paired_batch([self.pairs[i] for i in chosen], rng, self.h264)
+        total = max(self.step + 1, LEAST_STEPS, int(60 * self.settings.minutes / one))
+        self.total = int(self.hardware.first(float(total))[0])
 
     def rate(self) -> float:
         """Share of the learning rate at this step: a linear warm-up, then a half cosine."""
@@ -206,114 +191,102 @@ class _Run:
         return 0.02 + 0.98 * 0.5 * (1 + float(np.cos(np.pi * min(1.0, done))))
 
     def learn(self, batch: Batch) -> float:
+        """One step; the loss. An overflow of 16 bit changes no weight, and its scale adapts."""
         import torch
 
+        torch.manual_seed(((self.settings.seed * 1_000_003 + self.step) * 1009 + self.hardware.rank) % 2**63)
         self.module.train()
         for group in self.optimiser.param_groups:
             group["lr"] = self.settings.learning_rate * self.rate()
-        out = self.module(to_tensor(batch.images, self.built.normalisation, self.device))
-        loss = pair_loss(out, torch.from_numpy(batch.masks).to(self.device))
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.module.parameters(), 5.0)
-        self.optimiser.step()
-        value = float(loss.detach())
-        if not np.isfinite(value):
-            raise InputError("Detector training diverged; train it again with a smaller learning rate.")
+        images = to_tensor(batch.images, self.built.normalisation, self.device)
+        masks = torch.from_numpy(batch.masks).to(self.device)
+        value, fine = self.gradients(images, masks)
+        if fine and sharpness_aware(self.settings.optimizer):
+            with uphill(self.module):
+                _, fine = self.gradients(images, masks)
+        if fine:
+            torch.nn.utils.clip_grad_norm_(self.module.parameters(), STEEPEST)
+            self.optimiser.step()
+            if self.ema is not None:
+                self.ema.update(self.module, self.step + 1)
         return value
 
+    def gradients(self, images: Any, masks: Any) -> tuple[float, bool]:
+        """Leave a batch's gradients at the weights; the loss, and whether they may be used."""
+        import torch
+
+        self.optimiser.zero_grad(set_to_none=True)
+        with self.hardware.autocast():
+            loss = pair_loss(self.module(images), masks)
+        self.hardware.scaled(loss).backward()
+        self.hardware.average(self.parameters)
+        self.hardware.unscale(self.optimiser)
+        value, fine, overflow = float(loss.detach()), True, False
+        if self.hardware.precision == "fp16":
+            fine = all(bool(torch.isfinite(p.grad).all()) for p in self.parameters if p.grad is not None)
+            overflow = self.hardware.settle(fine)
+        if not np.isfinite(value) or not (fine or overflow):
+            raise InputError("Detector training diverged; train it again with a smaller learning rate.")
+        return value, fine
+
     def report(self, losses: list[float], held: Batch) -> None:
-        """Append a line to the curve."""
-        logit, heat, _ = forward(self.module, held.images, self.built.normalisation, self.device)
+        """Append a line to the curve; the first process alone."""
+        if self.hardware.rank:
+            return
+        logit, heat, _ = forward(self.shown(), held.images, self.built.normalisation, self.device)
         line = {
             "step": self.step,
             "seconds": round(self.seconds, 3),
             "loss": round(float(np.mean(losses)), 5),
             "auc": round(rank_auc(logit, held.labels), 5),
-            "heat_iou": round(heat_iou(heat, held), 4),
         }
+        if heat is not None:
+            line["heat_iou"] = round(heat_iou(heat, held), 4)
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / METRICS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
+
+    def shown(self) -> Any:
+        """The network as it would be used: with the averaged weights where there are such."""
+        if self.ema is None:
+            return self.module
+        averaged = copy.deepcopy(self.module)
+        averaged.load_state_dict(self.ema.values)
+        return averaged
 
     # -- stopping and going on ---------------------------------------------------------------------------------------
 
     def save(self) -> None:
         """Keep all that is needed to go on from here."""
-        state = {"step": self.step, "total": self.total, "seconds": self.seconds}
-        keep(self.folder, self.identity, state, self.module, self.optimiser)
+        state = {"step": self.step, "total": self.total, "seconds": self.seconds, "scale": self.hardware.scale}
+        if not self.hardware.rank:
+            keep(self.folder, self.identity, state, self.module, self.optimiser, self.ema)
         self.saved = self.step
 
     def resume(self, force: bool) -> None:
         """Go on from an unfinished training in the folder, or clear what an older one left there."""
-        state = take_up(self.folder, self.identity, self.module, self.optimiser, force)
+        state = take_up(self.folder, self.identity, self.module, self.optimiser, force, self.ema)
         self.step = self.saved = int(state.get("step", 0))
         self.total, self.seconds = state.get("total", self.total), float(state.get("seconds", 0.0))
-        cut_curve(self.folder / METRICS, self.step)
-
-    # -- the end -----------------------------------------------------------------------------------------------------
+        self.hardware.scale = state.get("scale", {})
+        self.hardware.barrier()
+        if not self.hardware.rank:
+            cut_curve(self.folder / METRICS, self.step)
 
     def finish(self) -> Mapping[str, Any]:
         """Calibrate, measure the limits, write the detector."""
         self.save()
         self.progress("calibrating the detector", 0, 1)
-        rng = np.random.default_rng((self.settings.seed, 2**31))
-        held = [plain_batch(self.held_out)] + [paired_batch(self.held_out, rng, self.h264) for _ in range(2)]
-        some = self.pairs[:: -(-len(self.pairs) // REFERENCE_PAIRS)]
-        seen = [plain_batch(some)] + [paired_batch(some, rng, self.h264) for _ in range(2)]
-        scored = [forward(self.module, b.images, self.built.normalisation, self.device) for b in held]
-        # As they are counts twice: clips are scored as they are more often than they are scored badly degraded.
-        weighed = [0, *range(len(held))]
-        logit = np.concatenate([scored[i][0] for i in weighed])
-        label = np.concatenate([held[i].labels for i in weighed])
-        features = [forward(self.module, b.images, self.built.normalisation, self.device)[2] for b in seen]
-        competence: Competence = fit_competence(
-            np.concatenate(features),
-            np.concatenate([s[2] for s in scored]),
-            held[0].images,
-            np.array([pair.width for pair in [*self.pairs, *self.held_out]]),
+        card = finished(
+            self.shown(),
+            self.built,
+            self.recipe,
+            self.settings,
+            self.folder,
+            self.device,
+            self.identity,
+            self.step,
+            self.seconds,
         )
-        card = {
-            "name": self.settings.name,
-            "version": VERSION,
-            "architecture": {"name": self.settings.model, "options": dict(self.built.options)},
-            "input": {
-                "size": self.size,
-                "coverage": self.settings.coverage,
-                "alignment": "similarity to the mean face, see datasets.faces.align",
-                "normalisation": dict(self.built.normalisation),
-            },
-            "initial_weights": self.built.initial_weights,
-            "parameters": sum(p.numel() for p in self.module.parameters()),
-            "recipe": "paired",
-            "codecs": ["h264", "jpeg", "none"] if self.h264 else ["jpeg", "none"],
-            "step": self.step,
-            "seconds": round(self.seconds, 1),
-            "seed": self.settings.seed,
-            "data_sha256": self.identity["data_sha256"],
-            "settings": self.identity["settings"],
-            "calibration": fit_platt(logit, label).to_card(),
-            "calibrated_on": _words(self.held_out),
-            "trained_on": self.settings.trained_on,
-            "pairs": {"training": len(self.pairs), "held_out": len(self.held_out)},
-            "scope": dict(self.settings.scope),
-            "held_out": {
-                "auc": rank_auc(scored[0][0], held[0].labels),
-                "auc_degraded": rank_auc(
-                    np.concatenate([s[0] for s in scored[1:]]), np.concatenate([b.labels for b in held[1:]])
-                ),
-                "heat_iou": heat_iou(scored[0][1], held[0]),
-            },
-        }
-        saved = save_detector(self.folder, self.module, card, competence)
         self.progress("calibrating the detector", 1, 1)
-        return saved
-
-
-def _words(held_out: Sequence[PairSample]) -> str:
-    times = [pair.time for pair in held_out]
-    clips = sorted({pair.clip for pair in held_out})
-    named = clips[0] if len(clips) == 1 else f"{len(clips)} clips"
-    return (
-        f"{len(held_out)} held-out pairs of {named}, {min(times):.1f} to {max(times):.1f} s, as they are and degraded"
-    )
+        return card

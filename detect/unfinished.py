@@ -14,6 +14,8 @@ from datasets.errors import InputError
 if TYPE_CHECKING:
     import torch
 
+    from datasets.ema import Ema
+
 UNFINISHED, KIND = "unfinished", "detector-training"
 
 
@@ -23,8 +25,9 @@ def keep(
     state: Mapping[str, Any],
     module: torch.nn.Module,
     optimiser: torch.optim.Optimizer,
+    averaged: Ema | None = None,
 ) -> None:
-    """Write model, optimiser and ``state`` beside the detector to be.
+    """Write model, optimiser, averaged weights and ``state`` beside the detector to be.
 
     Args:
         identity: JSON values; only a training with the same ones goes on from here.
@@ -34,7 +37,10 @@ def keep(
 
     tensors = {f"model.{name}": value for name, value in module.state_dict().items()}
     for index, values in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{index}.{name}": torch.as_tensor(value) for name, value in values.items()}
+        held = {name: value for name, value in values.items() if value is not None}
+        tensors |= {f"optimiser.{index}.{name}": torch.as_tensor(value) for name, value in held.items()}
+    if averaged is not None:
+        tensors |= {f"averaged.{name}": value for name, value in averaged.values.items()}
     card = {"kind": KIND, "identity": dict(identity), "state": dict(state)}
     save_checkpoint(Path(folder) / UNFINISHED, card, tensors)
 
@@ -45,8 +51,11 @@ def take_up(
     module: torch.nn.Module,
     optimiser: torch.optim.Optimizer,
     force: bool,
+    averaged: Ema | None = None,
 ) -> dict[str, Any]:
-    """Put model and optimiser where they were; the state that was kept, empty when there is none to take up.
+    """Put model, optimiser and averaged weights where they were.
+
+    Returns the state that was kept, empty when there is none to take up.
 
     Args:
         force: throw away an unfinished training of another identity.
@@ -73,6 +82,8 @@ def take_up(
             _, index, key = name.split(".", 2)
             states.setdefault(int(index), {})[key] = tensor
     optimiser.load_state_dict({"state": states, "param_groups": optimiser.state_dict()["param_groups"]})
+    for name, value in averaged.values.items() if averaged is not None else ():
+        value.copy_(tensors[f"averaged.{name}"])
     return dict(card["state"])
 
 

@@ -181,12 +181,15 @@ def _score(crops: Iterator[MatchedCrops], detector: Detector) -> tuple[list[Pair
     def flush() -> None:
         if not batch:
             return
-        scores = detector.score(np.stack([c.fake for c in batch] + [c.original for c in batch]))
+        crops = np.stack([c.fake for c in batch] + [c.original for c in batch])
+        cues = [c for c in [c.fake_cues for c in batch] + [c.original_cues for c in batch] if c is not None]
+        scores = detector.score(crops, np.stack(cues)) if cues else detector.score(crops)
         for i, crop in enumerate(batch):
-            heat = scores.heatmap[i]
             probability, own = float(scores.probability[i]), float(scores.probability[len(batch) + i])
+            heat = None if scores.heatmap is None else scores.heatmap[i]
             kept.append(PairedFrame(crop.index, crop.time, probability, own, *_against(heat, crop.mask)))
-            heatmaps.append(Heatmap(crop.index, crop.time, 0, heat.copy(), crop.affine, len(crop.fake)))
+            if heat is not None:
+                heatmaps.append(Heatmap(crop.index, crop.time, 0, heat.copy(), crop.affine, len(crop.fake)))
         batch.clear()
 
     for crop in crops:
@@ -197,11 +200,11 @@ def _score(crops: Iterator[MatchedCrops], detector: Detector) -> tuple[list[Pair
     return kept, heatmaps
 
 
-def _against(heat: np.ndarray, mask: np.ndarray | None) -> tuple[float | None, float | None, bool | None]:
+def _against(heat: np.ndarray | None, mask: np.ndarray | None) -> tuple[float | None, float | None, bool | None]:
     """(IoU, soft IoU, peak in the mask) of a heatmap and a crop's mask, or Nones where there is nothing to compare."""
     import cv2
 
-    if mask is None or float(mask.mean()) < MASK_FLOOR:
+    if heat is None or mask is None or float(mask.mean()) < MASK_FLOOR:
         return None, None, None
     side = mask.shape[0]
     fine = cv2.resize(heat, (side, side), interpolation=cv2.INTER_LINEAR)

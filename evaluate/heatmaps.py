@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from detect.results import Heatmap
+
 BRIDGE_SECONDS = 0.5
+MASK_FLOOR = 0.02
 COLOURS = (
     (0.00, (255, 214, 92)),
     (0.50, (244, 112, 62)),
@@ -80,6 +85,27 @@ class Heatmaps:
 
         found = self.near(time)
         return None if found is None else heat_in_frame(*found, self.size, (width, height))
+
+
+def overlap_with(heatmap: Heatmap, mask: np.ndarray) -> float | None:
+    """IoU of a heatmap and the true swap mask, both cut at .5, over the face's crop.
+
+    Args:
+        mask: float32 (H, W) in [0, 1], of the whole frame.
+
+    Returns:
+        In [0, 1], or None where less than ``MASK_FLOOR`` of the crop was swapped.
+    """
+    import cv2
+
+    from datasets.faces.align import warp_crop
+    from evaluate.metrics import iou
+
+    changed = warp_crop(mask, heatmap.affine, heatmap.size)
+    if float(changed.mean()) < MASK_FLOOR:
+        return None
+    fine = cv2.resize(heatmap.heat.astype(np.float32), (heatmap.size, heatmap.size), interpolation=cv2.INTER_LINEAR)
+    return iou(fine, changed)
 
 
 def lay_over(image: np.ndarray, heat: np.ndarray | None) -> np.ndarray:

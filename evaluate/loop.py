@@ -87,10 +87,17 @@ def pairs_of(
     device: str = "auto",
     step: str = "making pairs",
     progress: Progress = silent,
+    size: int = CROP_SIZE,
+    coverage: str | float = CROP_COVERAGE,
+    person: str = "",
 ) -> list[PairSample]:
     """Crops of a swap and of its own original, frame for frame, in memory and before any mark was put on.
 
     Frames in which nothing was swapped are left out.
+
+    Args:
+        size, coverage: of the crops.
+        person: whose face the originals show, for a training on several people.
     """
     clip, faces = workspace.clip("destination"), FaceSet(workspace.faces("destination"))
     model = load_model(workspace, model_name, device)
@@ -100,12 +107,14 @@ def pairs_of(
         progress(step, done, len(frames))
         if swapped.row is None:
             continue
-        affine = rescale_affine(swapped.row.affine, info.size, info.coverage, CROP_SIZE, CROP_COVERAGE)
-        mask = warp_crop(swapped.mask, affine, CROP_SIZE).astype(np.float32) / 255
+        affine = rescale_affine(swapped.row.affine, info.size, info.coverage, size, coverage)
+        mask = warp_crop(swapped.mask, affine, size).astype(np.float32) / 255
         if mask.mean() < MASK_FLOOR:
             continue
-        fake, real = (warp_crop(image, affine, CROP_SIZE) for image in (swapped.image, swapped.frame.image))
-        pairs.append(PairSample(fake, real, mask, swapped.frame.time, clip.name, swapped.row.width))
+        fake, real = (warp_crop(image, affine, size) for image in (swapped.image, swapped.frame.image))
+        scale = float(np.sqrt(abs(np.linalg.det(affine[:, :2]))))
+        width = swapped.row.width
+        pairs.append(PairSample(fake, real, mask, swapped.frame.time, clip.name, width, person, scale))
     return pairs
 
 

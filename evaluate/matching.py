@@ -28,6 +28,7 @@ class MatchedCrops:
         fake, original: uint8 RGB (S, S, 3).
         mask: float32 (S, S) in [0, 1], the swap mask, or None.
         affine: float32 (2, 3), frame pixels to crop pixels.
+        fake_cues, original_cues: float32 (k,), of the detector's ``cue_names``; None where it has none.
     """
 
     index: int
@@ -36,6 +37,8 @@ class MatchedCrops:
     original: np.ndarray
     mask: np.ndarray | None
     affine: np.ndarray
+    fake_cues: np.ndarray | None = None
+    original_cues: np.ndarray | None = None
 
 
 def matched(fake: Path, original: Path, mask: Path | None) -> tuple[ClipInfo, np.ndarray]:
@@ -122,8 +125,9 @@ def matched_crops(
     detector: Detector,
 ) -> Iterator[MatchedCrops]:
     """Cut the crops of all clips with the affine of the face in the original."""
-    from datasets.faces.align import align_affine, warp_crop
+    from datasets.faces.align import warp_crop
     from datasets.video import frames_at
+    from detect.look import face_cues, face_inputs
 
     shift = 0 if scored == original else _first(times, chosen)
     streams: list[Iterator[Any]] = [
@@ -132,19 +136,22 @@ def matched_crops(
         frames_at(scored, [i - shift for i in chosen]),
         iter([None] * len(chosen)) if mask is None else _mask_frames(mask, chosen),
     ]
-    side, coverage = int(detector.card["input"]["size"]), detector.card["input"]["coverage"]
+    side = int(detector.card["input"]["size"])
     for found, swapped, alike, changed in zip(*streams, strict=True):
         faces = backend.find(found.image)
         if not faces:
             continue
-        affine = align_affine(_swapped_face(faces, found.image, swapped.image, changed), side, coverage)
+        face = _swapped_face(faces, found.image, swapped.image, changed)
+        crop, affine, cues = face_inputs(swapped.image, face, detector)
         yield MatchedCrops(
             found.index,
             found.time,
-            warp_crop(swapped.image, affine, side),
+            crop,
             warp_crop(alike.image, affine, side),
             None if changed is None else warp_crop(changed, affine, side),
             affine,
+            cues,
+            face_cues(alike.image, face, detector.cue_names),
         )
 
 

@@ -5,6 +5,8 @@ Labels are 1 for manipulated and 0 for real; scores are higher for manipulated.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 CALIBRATION_BINS = 15
@@ -58,27 +60,144 @@ def tpr_at_fpr(label: np.ndarray, score: np.ndarray, fpr: float) -> float:
     return float(true_positive[false_positive <= fpr + 1e-12].max())
 
 
-def ece(label: np.ndarray, probability: np.ndarray, bins: int = CALIBRATION_BINS) -> float:
-    """Expected calibration error over bins of equal mass (Nguyen and O'Connor, 2015).
+def paired_accuracy(fake: np.ndarray, real: np.ndarray) -> float:
+    """How often a fake is scored above its own original, ties counted half; both (N,), in the same order."""
+    fake, real = np.asarray(fake, dtype=np.float64).ravel(), np.asarray(real, dtype=np.float64).ravel()
+    if fake.shape != real.shape or not fake.size:
+        raise ValueError(f"{fake.size} fakes and {real.size} originals: they are needed in pairs, at least one")
+    return float(np.mean((fake > real) + 0.5 * (fake == real)))
+
+
+def _equal_mass(probability: np.ndarray, bins: int) -> np.ndarray:
+    """Which bin each probability (N,) falls into; equal ones share a bin, whatever order they come in."""
+    ranks = np.searchsorted(np.sort(probability), probability, side="left")
+    return ranks * min(bins, len(probability)) // len(probability)
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """One bin of a reliability table.
+
+    Attributes:
+        low, high: the smallest and the largest probability in it.
+        said: their mean.
+        seen: share of manipulated ones among them.
+        count: how many.
+    """
+
+    low: float
+    high: float
+    said: float
+    seen: float
+    count: int
+
+
+def reliability(label: np.ndarray, probability: np.ndarray, bins: int = CALIBRATION_BINS) -> tuple[ReliabilityBin, ...]:
+    """What was said against what was seen, over bins of equal mass, by ascending probability.
 
     Args:
         label: (N,), 0 or 1; one class alone is allowed.
         probability: (N,) in [0, 1].
     """
-    label, probability = np.asarray(label, dtype=np.float64), np.asarray(probability, dtype=np.float64)
-    # Equal probabilities share a bin, whatever order they come in: a bin's edge never falls between them.
-    ranks = np.searchsorted(np.sort(probability), probability, side="left")
-    bin_of = ranks * min(bins, len(label)) // len(label)
-    error = 0.0
+    label, probability = _probabilities(label, probability)
+    bin_of = _equal_mass(probability, bins)
+    found = []
     for one in np.unique(bin_of):
-        inside = bin_of == one
-        error += inside.mean() * abs(label[inside].mean() - probability[inside].mean())
-    return float(error)
+        inside = probability[bin_of == one]
+        seen = float(label[bin_of == one].mean())
+        found.append(ReliabilityBin(float(inside.min()), float(inside.max()), float(inside.mean()), seen, len(inside)))
+    return tuple(found)
+
+
+def _probabilities(label: np.ndarray, probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    label, probability = np.asarray(label, dtype=np.float64).ravel(), np.asarray(probability, dtype=np.float64).ravel()
+    if label.shape != probability.shape or not label.size:
+        raise ValueError(f"{label.size} labels and {probability.size} probabilities; as many are needed, at least one")
+    if not ((probability >= 0) & (probability <= 1)).all():
+        raise ValueError("probabilities lie between 0 and 1")
+    return label, probability
+
+
+def ece(label: np.ndarray, probability: np.ndarray, bins: int = CALIBRATION_BINS) -> float:
+    """Expected calibration error over bins of equal mass (Nguyen and O'Connor, 2015); see :func:`reliability`."""
+    table = reliability(label, probability, bins)
+    return float(sum(one.count * abs(one.seen - one.said) for one in table) / sum(one.count for one in table))
+
+
+def ece_by_chance(probability: np.ndarray, bins: int = CALIBRATION_BINS, draws: int = 200, seed: int = 0) -> float:
+    """The mean ECE of labels drawn from the probabilities (N,) themselves: what perfect calibration would show here.
+
+    With few samples a bin it is far from 0, and no detector can be asked for less.
+    """
+    rng, said = np.random.default_rng(seed), np.asarray(probability, dtype=np.float64).ravel()
+    return float(np.mean([ece(rng.random(said.size) < said, said, bins) for _ in range(draws)]))
 
 
 def brier(label: np.ndarray, probability: np.ndarray) -> float:
     """Mean squared distance of probabilities (N,) to labels (N,)."""
     return float(np.mean((np.asarray(probability, dtype=np.float64) - np.asarray(label)) ** 2))
+
+
+def nll(label: np.ndarray, probability: np.ndarray) -> float:
+    """Mean negative log-likelihood, nats, of probabilities (N,) for labels (N,); one class alone is allowed.
+
+    A certainty that was wrong costs as much as float64 can say, about 36 nats, and not infinity.
+    """
+    from sklearn.metrics import log_loss
+
+    label, probability = _probabilities(label, probability)
+    return float(log_loss(label.astype(int), probability, labels=[0, 1]))
+
+
+def risk_coverage(wrong: np.ndarray, confidence: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The risk-coverage curve (El-Yaniv and Wiener, 2010): the most confident are answered first.
+
+    Args:
+        wrong: (N,), 1 where the answer would be wrong.
+        confidence: (N,), higher is surer; equal ones are answered together.
+
+    Returns:
+        (coverage, risk), float64 (M,) each: the share answered, ascending to 1, and the error rate among these.
+    """
+    wrong, confidence = np.asarray(wrong, dtype=np.float64).ravel(), np.asarray(confidence, dtype=np.float64).ravel()
+    if wrong.shape != confidence.shape or not wrong.size:
+        raise ValueError(f"{wrong.size} errors and {confidence.size} confidences; as many are needed, at least one")
+    order = np.argsort(-confidence, kind="stable")
+    last = np.flatnonzero(np.append(np.diff(confidence[order]) != 0, True))
+    answered = last + 1.0
+    return answered / len(wrong), np.cumsum(wrong[order])[last] / answered
+
+
+@dataclass(frozen=True)
+class Abstention:
+    """What saying "cannot tell" is worth.
+
+    Attributes:
+        coverage: share that was answered.
+        error: share of wrong ones among the answered; None when nothing was.
+        error_of_all: share of wrong ones when each must be answered, at a threshold of .5.
+    """
+
+    coverage: float
+    error: float | None
+    error_of_all: float
+
+
+def abstention(label: np.ndarray, probability: np.ndarray, answer: np.ndarray) -> Abstention:
+    """Error with and without abstention.
+
+    Args:
+        label: (N,), 0 or 1.
+        probability: (N,) in [0, 1].
+        answer: (N,), 1 for manipulated, 0 for not, NaN for "cannot tell".
+    """
+    label, probability = _probabilities(label, probability)
+    answer = np.asarray(answer, dtype=np.float64).ravel()
+    if answer.shape != label.shape:
+        raise ValueError(f"{label.size} labels and {answer.size} answers")
+    answered = ~np.isnan(answer)
+    error = float((answer[answered] != label[answered]).mean()) if answered.any() else None
+    return Abstention(float(answered.mean()), error, float(((probability >= 0.5) != label).mean()))
 
 
 def iou(heat: np.ndarray, mask: np.ndarray, threshold: float | None = 0.5) -> float:

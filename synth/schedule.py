@@ -1,11 +1,10 @@
-"""How a training is paced: learning rate and warp over its course, and the averaged weights that come out of it."""
+"""How a training is paced: learning rate and warp over its course."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-from torch import nn
+from datasets.ema import Ema as Ema
 
 
 @dataclass(frozen=True)
@@ -34,24 +33,3 @@ class Schedule:
     def warp(self, part: float) -> float:
         """Strength of the random warp, where ``part`` in [0, 1] of the training is done."""
         return 1.0 if part < 1 - self.unwarp else max(self.warp_floor, (1 - part) / self.unwarp)
-
-
-class Ema:
-    """An exponential moving average of a model's floating-point state, which is what gets used."""
-
-    def __init__(self, model: nn.Module, decay: float = 0.998) -> None:
-        self.decay = decay
-        self.values = {name: value.detach().clone() for name, value in model.state_dict().items()}
-
-    @torch.no_grad()
-    def update(self, model: nn.Module, step: int) -> None:
-        """Move towards the model; in the first steps faster than ``decay``, so that the start is soon forgotten."""
-        weight = 1 - min(self.decay, (1 + step) / (10 + step))
-        mine, theirs = [], []
-        for name, value in model.state_dict().items():
-            if value.dtype.is_floating_point:
-                mine.append(self.values[name])
-                theirs.append(value)
-            else:
-                self.values[name].copy_(value)
-        torch._foreach_lerp_(mine, theirs, weight)

@@ -34,7 +34,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "datasets/faces/cut.py": {"imencode": "face crops of the clips that came in, working files of the workspace"},
     "datasets/selfblendlook.py": {"imencode": "compressed and decoded again in memory; no file"},
     "datasets/samples/sound.py": {"av for writing": "sound only; its one picture is black, 16 px, and thrown away"},
-    "detect/recipes/degrade.py": {
+    "datasets/degrade.py": {
         "imencode": "compressed and decoded again in memory, to train on; no file",
         "av for writing": "compressed and decoded again in memory, to train on; no file",
     },

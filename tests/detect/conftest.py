@@ -84,3 +84,49 @@ def detector_folder(material: Material, tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture(scope="session")
 def detector(detector_folder: Path) -> TrainedDetector:
     return load_detector(detector_folder, "cpu")
+
+
+@pytest.fixture(scope="session")
+def general_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A detector with every part that one for faces in general has; untrained, it knows nothing and finds all usual."""
+    from detect.calibration import fit_calibration
+    from detect.cliphead import ClipHead
+    from detect.competence import Competence
+    from detect.conformal import fit_conformal
+    from detect.cues import FRAME_CUES, TRACK_CUES
+    from detect.cues.forest import fit_forest
+    from detect.detector import build_model, forward, save_detector
+
+    random = np.random.default_rng(0)
+    built = build_model("residual", widths=[8, 8, 8, 8], neck=8)
+    features = forward(built.module, np.zeros((1, CROP, CROP, 3), np.uint8), built.normalisation)[2].shape[1]
+    rows = random.normal(size=(60, len(FRAME_CUES))).astype(np.float32)
+    logit = random.normal(0, 2, 80)
+    label = (logit + random.normal(0, 1, 80) > 0).astype(int)
+    clips = fit_calibration("isotonic", logit, label)
+    card = {
+        "name": "general",
+        "version": "0",
+        "scope": {"kind": "general"},
+        "calibrated_on": "nothing",
+        "trained_on": "nothing",
+        "input": {"size": CROP, "coverage": "full", "normalisation": dict(built.normalisation)},
+        "architecture": {"name": "residual", "options": dict(built.options)},
+        "calibration": fit_calibration("platt", logit, label).to_card(),
+        "cues": {"names": list(FRAME_CUES), "fusion": {"network": 1.0, "cues": 1.0, "offset": 0.0}},
+        "cue_ranges": {name: [-1e9, 1e9] for name in (*FRAME_CUES, *TRACK_CUES)},
+        "clip": ClipHead(("network", "cues"), np.ones(2), 0.0, np.zeros(2)).to_card(),
+        "clip_calibration": clips.to_card(),
+        "conformal": fit_conformal(clips.probability(logit), label).to_card(),
+    }
+    competence = Competence(
+        np.zeros(features, np.float32), np.eye(features, dtype=np.float32) * 1e-3, 1.0, (0.0, 1e9), (48.0, None)
+    )
+    folder = tmp_path_factory.mktemp("general")
+    save_detector(folder, built.module, card, competence, fit_forest(rows, random.integers(0, 2, 60), trees=5))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def general(general_folder: Path) -> TrainedDetector:
+    return load_detector(general_folder, "cpu")

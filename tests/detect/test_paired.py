@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from datasets import degrade
 from datasets.errors import InputError
-from detect.recipes import degrade
 from detect.recipes.paired import PairSample, check_pairs, data_hash, paired_batch, plain_batch, sharpness
 
 SIZE = 48

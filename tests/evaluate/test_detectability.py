@@ -31,14 +31,19 @@ class Redness:
                                      "input": {"size": 64, "coverage": "full"}}  # fmt: skip
         self.calibration = Platt()
         self.competence = Competence(np.zeros(1), np.eye(1), 1.0, (0.0, 1e9), (0.0, None))
+        self.cue_names: tuple[str, ...] = ()
+        self.clip_calibration = self.conformal = None
         self.seen: list[np.ndarray] = []
 
-    def score(self, crops: np.ndarray) -> FaceScores:
+    def clip_logit(self, network: np.ndarray, cues: Any = None, track: Any = None) -> float | None:
+        return None
+
+    def score(self, crops: np.ndarray, cues: np.ndarray | None = None) -> FaceScores:
         self.seen.append(crops)
         red = crops[..., 0].astype(np.float32) - crops[..., 1:].mean(-1)
         heat = sigmoid((red - 90) / 10).astype(np.float32)
         logit = (heat.mean((1, 2)) - 0.1) * 60
-        return FaceScores(sigmoid(logit), heat, np.zeros((len(crops), 1), np.float32), logit)
+        return FaceScores(sigmoid(logit), heat, np.zeros((len(crops), 1), np.float32), logit, logit)
 
 
 @dataclass(frozen=True)

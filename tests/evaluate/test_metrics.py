@@ -8,14 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluate.metrics import (
+    abstention,
     auc,
     average_precision,
     block_bootstrap,
     brier,
     ece,
+    ece_by_chance,
     eer,
     iou,
+    nll,
+    paired_accuracy,
     pointing_game,
+    reliability,
+    risk_coverage,
     ssim,
     tpr_at_fpr,
 )
@@ -131,3 +137,51 @@ def test_ssim_of_a_region_sees_that_region() -> None:
     for bad, said in ((np.zeros((64, 64)), "empty"), (None, "pictures of")):
         with pytest.raises(ValueError, match=said):
             ssim(a, b if bad is not None else b[:50], bad)
+
+
+def test_a_fake_is_paired_with_its_own_original() -> None:
+    assert paired_accuracy(np.array([0.9, 0.2, 0.5]), np.array([0.1, 0.3, 0.5])) == pytest.approx(1.5 / 3)
+    fake, real = np.array([0.2, 0.9]), np.array([0.1, 0.8])  # each above its own, though the classes overlap
+    assert paired_accuracy(fake, real) == 1 and auc(np.array([1, 1, 0, 0]), np.r_[fake, real]) == 0.75
+    with pytest.raises(ValueError, match="in pairs"):
+        paired_accuracy(fake, real[:1])
+
+
+def test_likelihood_by_hand() -> None:
+    assert nll(np.array([1, 0]), np.array([0.8, 0.4])) == pytest.approx(-(np.log(0.8) + np.log(0.6)) / 2)
+    assert nll(np.array([1, 1]), np.array([0.5, 0.25])) == pytest.approx(1.5 * np.log(2))
+    assert 30 < nll(np.array([0]), np.array([1.0])) < 40
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        nll(np.array([1]), np.array([1.2]))
+
+
+def test_the_reliability_table_by_hand() -> None:
+    probability = np.array([0.9, 0.1, 0.3, 0.7, 0.1, 0.9])
+    table = reliability(np.array([1, 0, 1, 0, 1, 1]), probability, bins=3)
+    assert [one.count for one in table] == [2, 2, 2]
+    assert [one.said for one in table] == pytest.approx([0.1, 0.5, 0.9])
+    assert [one.seen for one in table] == [0.5, 0.5, 1.0]
+    assert (table[1].low, table[1].high) == (0.3, 0.7)
+    assert ece(np.array([1, 0, 1, 0, 1, 1]), probability, bins=3) == pytest.approx((0.4 + 0.0 + 0.1) / 3)
+
+
+def test_risk_coverage_by_hand() -> None:
+    coverage, risk = risk_coverage(np.array([0, 1, 0, 1]), np.array([0.9, 0.6, 0.8, 0.6]))
+    assert coverage.tolist() == [0.25, 0.5, 1.0] and risk.tolist() == [0.0, 0.0, 0.5]
+
+
+def test_abstaining_takes_the_unsure_ones_out() -> None:
+    label, probability = np.array([0, 0, 1, 1]), np.array([0.1, 0.6, 0.4, 0.9])
+    found = abstention(label, probability, np.array([0, np.nan, np.nan, 1]))
+    assert (found.coverage, found.error, found.error_of_all) == (0.5, 0.0, 0.5)
+    found = abstention(label, probability, np.array([1, np.nan, 1, 1]))
+    assert (found.coverage, found.error) == (0.75, pytest.approx(1 / 3))
+    assert abstention(label, probability, np.full(4, np.nan)).error is None
+
+
+def test_few_samples_look_uncalibrated_by_chance() -> None:
+    assert ece_by_chance(np.array([0.0, 1.0, 1.0])) == 0
+    # One sample of .5 is off by .5 whichever way it falls.
+    assert ece_by_chance(np.array([0.5])) == pytest.approx(0.5)
+    probability = np.random.default_rng(0).random(3000)
+    assert ece_by_chance(probability[:30]) > 3 * ece_by_chance(probability, draws=50)

@@ -29,7 +29,7 @@ GONE = {
 # Commands that make nothing of a face; any other one has to be among MAKING below.
 LOOKING = {
     *("extract", "score", "detectability", "verify", "doctor", "studio", "faces sort", "faces clean", "faces show"),
-    *("detector list", "detector card", "weights list", "weights fetch"),
+    *("detector list", "detector card", "detector calibrate", "detector export-onnx", "weights list", "weights fetch"),
     *("consent check", "consent template", "consent renew", "consent withdraw"),
 }
 Command = Callable[[Path, Path], list[Any]]

@@ -30,6 +30,12 @@ ConsentOption = Annotated[
     ),
 ]
 Method = Annotated[str, typer.Option("--method", help="The swap method.")]
+DetectorOption = Annotated[
+    str | None,
+    typer.Option(
+        "--detector", help="A detector's name, its folder, a workspace that has one, or an .onnx file; else the usual."
+    ),
+]
 WorkspaceArgument = Annotated[Path, typer.Argument(help="A workspace folder.", show_default=False)]
 Steps = Annotated[int | None, typer.Option("--steps", min=1, help="Train until this many steps are done.")]
 Minutes = Annotated[float | None, typer.Option("--minutes", min=0.01, help="Train for this long.")]

@@ -1,6 +1,7 @@
 """What cameras, sites and encoders do to a face crop: the same to every crop of a group, drawn once.
 
-Functions on uint8 RGB arrays. A draw is a plain value, so that the swap and its original can share it.
+Functions on uint8 RGB arrays. A draw is a plain value, so that the swap and its original can share it. This is the mild
+strength, for one clip and its swap; the heavy one, for clips from anywhere, is ``datasets.degradeheavy``.
 """
 
 from __future__ import annotations
@@ -114,11 +115,12 @@ def encode(images: Sequence[np.ndarray], codec: Codec) -> list[np.ndarray]:
     if codec.kind == "h264":
         return h264_round_trip(images, codec.quality)
     if codec.kind == "jpeg":
-        return [_jpeg(image, codec.quality) for image in images]
+        return [jpeg_round_trip(image, codec.quality) for image in images]
     return list(images)
 
 
-def _jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+def jpeg_round_trip(image: np.ndarray, quality: int) -> np.ndarray:
+    """Encode a uint8 RGB crop as JPEG (quality 1 to 100) and decode it again, in memory."""
     _, blob = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     return np.asarray(cv2.cvtColor(cv2.imdecode(blob, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB))  # type: ignore[arg-type]
 
@@ -133,9 +135,14 @@ def h264_available() -> bool:
     return "libx264" in av.codecs_available
 
 
-def h264_round_trip(images: Sequence[np.ndarray], crf: int) -> list[np.ndarray]:
-    """Encode crops of even size as one clip at ``crf`` and decode it again, in memory."""
+def h264_round_trip(images: Sequence[np.ndarray], crf: int, preset: str = "ultrafast") -> list[np.ndarray]:
+    """Encode crops of one even size as one clip at ``crf`` (0 to 51) and decode it again, in memory.
+
+    Args:
+        preset: of libx264; slower ones keep more at the same CRF and blur what is left out otherwise.
+    """
     import av
+    from av.video.reformatter import VideoReformatter
 
     height, width = images[0].shape[:2]
     if height % 2 or width % 2:
@@ -143,22 +150,28 @@ def h264_round_trip(images: Sequence[np.ndarray], crf: int) -> list[np.ndarray]:
     encoder = av.CodecContext.create("libx264", "w")
     encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
     encoder.time_base, encoder.framerate = Fraction(1, 25), Fraction(25)
-    # One thread and no look-ahead by clock: the same crops give the same bits everywhere.
-    encoder.options = {"crf": str(crf), "preset": "ultrafast", "threads": "1"}
+    # One thread, so that the same crops give the same bits everywhere; and no macroblock tree, which on clips of a few
+    # frames with B-frames gives other bits from one call to the next.
+    encoder.options = {"crf": str(crf), "preset": preset, "threads": "1", "x264-params": "mbtree=0"}
     decoder = av.CodecContext.create("h264", "r")
     decoder.thread_count = 1
+    # One converter for all pictures: setting one up takes longer than a crop's conversion.
+    convert = VideoReformatter()
     found: list[np.ndarray] = []
+
+    def keep(pictures: list) -> None:
+        found.extend(convert.reformat(picture, format="rgb24").to_ndarray() for picture in pictures)
 
     def take(packets: list) -> None:
         for packet in packets:
-            found.extend(picture.to_ndarray(format="rgb24") for picture in decoder.decode(packet))
+            keep(decoder.decode(packet))
 
     for index, image in enumerate(images):
         picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
         picture.pts = index
         take(encoder.encode(picture))
     take(encoder.encode(None))
-    found.extend(picture.to_ndarray(format="rgb24") for picture in decoder.decode(None))
+    keep(decoder.decode(None))
     if len(found) != len(images):
         raise RuntimeError(f"{len(images)} crops went into H.264 and {len(found)} came out")
     return found

@@ -1,0 +1,73 @@
+"""timm's backbones by name, with their published weights where these can be had."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlparse
+
+from datasets.errors import InputError
+
+SCRATCH, IMAGENET = "scratch", "imagenet"
+RANDOM = "scratch (random, from the seed)"
+
+
+def check_backbone(name: str, weights: str) -> None:
+    """Raise InputError for a name that timm has not, or weights that nothing has."""
+    import timm
+
+    if weights not in (SCRATCH, IMAGENET):
+        raise InputError(f"There are no {weights!r} weights for a detector; there are: {SCRATCH}, {IMAGENET}.")
+    if not timm.is_model(name):
+        raise InputError(f"timm has no backbone {name!r}.")
+
+
+def started(name: str, weights: str, create: Callable[[bool], Any]) -> tuple[Any, str]:
+    """A backbone, and where its weights come from, in words.
+
+    Args:
+        create: makes it; told whether with its published weights. When these can't be fetched, for whatever reason a
+            download fails, it is made without, and the words say so and why.
+    """
+    if weights == SCRATCH:
+        return create(False), RANDOM
+    fresh = create(False)
+    try:
+        with _no_waiting():
+            return create(True), f"ImageNet (timm {name})"
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        return fresh, f"{RANDOM}: ImageNet weights could not be fetched: {reason}"
+
+
+@contextmanager
+def _no_waiting() -> Iterator[None]:
+    """Where the weights' host cannot be reached, look among the files that were fetched before, and nowhere else.
+
+    The library would try for most of a minute, with a warning each time.
+    """
+    from huggingface_hub import constants
+
+    logger, before = logging.getLogger("huggingface_hub"), constants.HF_HUB_OFFLINE
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    constants.HF_HUB_OFFLINE = before or not _reachable(constants.ENDPOINT)
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+        logger.setLevel(level)
+
+
+def _reachable(address: str) -> bool:
+    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
+        return True  # the proxy knows names that this machine does not
+    try:
+        socket.getaddrinfo(urlparse(address).hostname, 443)
+    except OSError:
+        return False
+    return True

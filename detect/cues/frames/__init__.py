@@ -1,0 +1,1 @@
+"""Cues of a single frame; each file registers what it defines."""

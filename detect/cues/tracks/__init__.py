@@ -1,0 +1,1 @@
+"""Cues of one face over time; each file registers what it defines."""

@@ -1,0 +1,1 @@
+"""The general detector that the project ships: what it is trained on, and how."""

@@ -1,0 +1,223 @@
+"""From the trained parts to one detector: networks, forest, head, calibration, abstention, and what each rests on.
+
+Everything that turns a score into a probability is worked out on pseudo-clips of people whom neither the network nor
+the forest that scores them has seen; the forest and the head are cheap, so they are fitted anew for each fold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from datasets.progress import Progress
+from detect.calibration import fit_calibration
+from detect.cliphead import CUES, NETWORK, STEADY, TOP, ClipHead, fit_head, summarise
+from detect.competence import Competence
+from detect.conformal import fit_conformal
+from detect.cues.forest import Forest, fit_forest
+from detect.cues.frame import FRAME_CUES
+from detect.detector import VERSION, build_model, forward, load_detector, median, save_detector
+from detect.objective import rank_auc
+from evaluate.general.table import COVERAGE, SIZE, Table
+
+if TYPE_CHECKING:
+    import torch
+
+NORMALISATION = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
+HEAD = (NETWORK, TOP, STEADY, CUES)
+PENALTY = 1.0
+# More pairs make the forest larger, not better: beyond this many nothing was gained.
+FOREST_PAIRS, FEWEST_IN_LEAF = 5000, 3
+USUAL = (0.05, 0.95)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Pseudo-clips as they were judged by parts that had not seen their people.
+
+    Attributes:
+        rows: what the head is given of each clip.
+        labels: int (N,), 1 for a swap; person: whose clip each is; fold: which one held it out.
+        medians: float32 (N, k), the cues of each clip.
+        network, cues: float (M,), what network and forest say of each frame; frame_labels, frame_person: of each.
+    """
+
+    rows: list[Mapping[str, float]]
+    labels: np.ndarray
+    person: np.ndarray
+    fold: np.ndarray
+    medians: np.ndarray
+    network: np.ndarray
+    cues: np.ndarray
+    frame_labels: np.ndarray
+    frame_person: np.ndarray
+
+    def but(self, fold: int) -> Judged:
+        """Those of the other folds alone."""
+        keep = self.fold != fold
+        people = set(self.person[~keep].tolist())
+        frames = np.array([person not in people for person in self.frame_person])
+        return Judged(
+            [row for row, kept in zip(self.rows, keep, strict=True) if kept],
+            self.labels[keep],
+            self.person[keep],
+            self.fold[keep],
+            self.medians[keep],
+            self.network[frames],
+            self.cues[frames],
+            self.frame_labels[frames],
+            self.frame_person[frames],
+        )
+
+
+def forest_of(table: Table, rows: np.ndarray, seed: int) -> Forest:
+    """The forest on some rows of the table, at most ``FOREST_PAIRS`` of them."""
+    chosen = np.random.default_rng(seed).permutation(rows)[:FOREST_PAIRS]
+    cues = table.cues[chosen].reshape(-1, table.cues.shape[-1])
+    return fit_forest(cues, np.tile([0, 1], len(chosen)), seed=seed, fewest_in_leaf=FEWEST_IN_LEAF)
+
+
+def judge_clips(
+    clips: Table, fold: np.ndarray, members: Sequence[torch.nn.Module], forests: Sequence[Forest], progress: Progress
+) -> Judged:
+    """Judge every pseudo-clip, the original and the swap, by the parts of the fold that held its person out.
+
+    Args:
+        fold: int (N,), of each row of ``clips``.
+    """
+    rows: list[Mapping[str, float]] = []
+    labels, person, own_fold, medians, frames = [], [], [], [], []
+    names = np.unique(clips.clip)
+    for done, name in enumerate(names, 1):
+        own = np.flatnonzero(clips.clip == name)
+        k = int(fold[own[0]])
+        for which in (0, 1):
+            network, _, _ = forward(members[k], np.ascontiguousarray(clips.crops[own, which]), NORMALISATION)
+            typical = median(clips.cues[own, which])
+            rows.append(summarise(network, float(forests[k].logit(typical[None])[0])))
+            labels.append(which)
+            person.append(clips.person[own[0]])
+            own_fold.append(k)
+            medians.append(typical)
+            said = forests[k].logit(clips.cues[own, which])
+            frames.append((network, said, np.full(len(own), which), np.full(len(own), person[-1])))
+        progress("judging clips", done, len(names))
+    return Judged(
+        rows,
+        np.array(labels),
+        np.array(person),
+        np.array(own_fold),
+        np.stack(medians),
+        *(np.concatenate([part[i] for part in frames]) for i in range(4)),
+    )
+
+
+def crossed_logits(judged: Judged) -> np.ndarray:
+    """The clips' raw scores, each by a head that was fitted on the people of other folds, float64 (N,)."""
+    found = np.zeros(len(judged.labels))
+    for k in np.unique(judged.fold):
+        head = _head(judged, judged.fold != k)
+        for row in np.flatnonzero(judged.fold == k):
+            found[row] = head.logit(judged.rows[row])
+    return found
+
+
+def _head(judged: Judged, keep: np.ndarray) -> ClipHead:
+    return fit_head([judged.rows[i] for i in np.flatnonzero(keep)], judged.labels[keep], HEAD, PENALTY)
+
+
+def write_general(
+    folder: Path,
+    name: str,
+    members: Sequence[torch.nn.Module],
+    options: Mapping[str, Any],
+    forest: Forest,
+    judged: Judged,
+    competence: Competence,
+    track_ranges: Mapping[str, list[float]],
+    said: Mapping[str, Any],
+) -> Mapping[str, Any]:
+    """Put a detector together and write it; returns its card.
+
+    Args:
+        options: of one member's architecture.
+        judged: by what its head and its calibration are fitted.
+        track_ranges: what real clips show of the cues that only runs of frames have.
+        said: what the card says beside what follows from these: data, steps, seed, grounds.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    built = build_model("residual", **{**options, "members": len(members)})
+    state = {f"members.{i}.{key}": v for i, member in enumerate(members) for key, v in member.state_dict().items()}
+    built.module.load_state_dict(state if len(members) > 1 else members[0].state_dict())
+    logits = crossed_logits(judged) if len(np.unique(judged.fold)) > 1 else _own_logits(judged)
+    clip_calibration = fit_calibration("platt", logits, judged.labels, judged.person)
+    probability = clip_calibration.probability(logits)
+    both = np.column_stack([judged.network, judged.cues])
+    fusion = LogisticRegression(C=1.0, max_iter=1000).fit(both, judged.frame_labels)
+    shares = {
+        "network": float(fusion.coef_[0, 0]),
+        "cues": float(fusion.coef_[0, 1]),
+        "offset": float(fusion.intercept_[0]),
+    }
+    frame_logits = both @ [shares["network"], shares["cues"]] + shares["offset"]
+    frame_calibration = fit_calibration("platt", frame_logits, judged.frame_labels, judged.frame_person)
+    real = judged.medians[judged.labels == 0]
+    usual = {
+        cue: [float(f"{v:.6g}") for v in np.nanquantile(real[:, i], USUAL)]
+        for i, cue in enumerate(FRAME_CUES)
+        if np.isfinite(real[:, i]).mean() > 0.5
+    }
+    own, other = probability[judged.labels == 1], probability[judged.labels == 0]
+    card = {
+        "name": name,
+        "version": VERSION,
+        "architecture": {"name": "residual", "options": dict(built.options)},
+        "input": {
+            "size": SIZE,
+            "coverage": COVERAGE,
+            "alignment": "similarity to the mean face, see datasets.faces.align",
+            "normalisation": dict(built.normalisation),
+        },
+        "initial_weights": built.initial_weights,
+        "parameters": sum(p.numel() for p in built.module.parameters()),
+        "cues": {"names": list(FRAME_CUES), "fusion": shares},
+        "cue_ranges": usual | dict(track_ranges),
+        "clip": _head(judged, np.ones(len(judged.labels), bool)).to_card(),
+        "calibration": frame_calibration.to_card(),
+        "clip_calibration": clip_calibration.to_card(),
+        "conformal": fit_conformal(probability, judged.labels).to_card(),
+        "calibrated_on": (
+            f"{len(judged.labels) // 2} real clips of {len(np.unique(judged.person))} people and as many with a swap, "
+            "of people that no part which judged them had seen"
+        ),
+        "scope": {"kind": "general"},
+        "held_out": {
+            "clip_auc": round(rank_auc(logits, judged.labels), 4),
+            "paired": round(float((own > other).mean()), 4),
+            "frame_auc": round(rank_auc(frame_logits, judged.frame_labels), 4),
+            "network_clip_auc": round(rank_auc(_part(judged, NETWORK), judged.labels), 4),
+            "cues_clip_auc": round(rank_auc(_part(judged, CUES), judged.labels), 4),
+        },
+        **said,
+    }
+    return save_detector(folder, built.module, card, competence, forest)
+
+
+def _own_logits(judged: Judged) -> np.ndarray:
+    head = _head(judged, np.ones(len(judged.labels), bool))
+    return np.array([head.logit(row) for row in judged.rows])
+
+
+def _part(judged: Judged, name: str) -> np.ndarray:
+    return np.array([row[name] for row in judged.rows])
+
+
+def fold_parts(folder: Path) -> tuple[torch.nn.Module, Mapping[str, Any], Competence]:
+    """A fold's network, its card and what it knows."""
+    trained = load_detector(folder, "cpu")
+    return trained.module, trained.card, trained.competence

@@ -1,0 +1,176 @@
+"""The drawn training pairs, on disk: crops for the network, cues for the forest, whose face each is.
+
+Drawing takes far longer than learning from a pair once, so each is drawn a single time and kept; parts that are whole
+are not drawn again when a run that was stopped goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, fields
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from datasets.atomic import replacing
+from datasets.errors import InputError
+from datasets.faces.align import align_affine, warp_crop
+from datasets.faces.finder import Face
+from datasets.progress import Progress
+from detect.cues.frame import FRAME_CUES, measure_frame
+from detect.cues.patch import cut_patch
+from evaluate.general.making import Made, make_pair
+from evaluate.general.portraits import Portrait, load_portraits
+
+# Stored a little larger than the network's input, and at a coverage drawn for each: training shifts within it.
+SIZE, STORED, COVERAGE = 128, 136, 1.6
+COVERAGES = (1.55, 1.9)
+PART = 250
+# Half the pairs are of frames of clips, which are what is scored most; the rest of pictures, which are of more people.
+OF_CLIPS = 0.5
+ATTEMPTS = 8
+# Pseudo-clips: how many frames each has.
+FRAMES = 10
+
+_portraits: list[Portrait] = []
+
+
+@dataclass(frozen=True)
+class Table:
+    """N pairs, or frames of clips; the original comes first in every row of two.
+
+    Attributes:
+        crops: uint8 RGB (N, 2, S, S, 3).
+        masks: uint8 (N, S, S), the swap mask of the second, 255 where all was changed.
+        cues: float32 (N, 2, k), of ``FRAME_CUES``.
+        person: str (N,), whose face it was.
+        clip: str (N,), one word for all frames of one clip.
+        kind: str (N,), how the swap was made.
+        side: float32 (N,), of the landmark box, pixels.
+    """
+
+    crops: np.ndarray
+    masks: np.ndarray
+    cues: np.ndarray
+    person: np.ndarray
+    clip: np.ndarray
+    kind: np.ndarray
+    side: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.person)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of all that is in it, hex."""
+        total = hashlib.sha256()
+        for part in fields(self):
+            total.update(np.ascontiguousarray(getattr(self, part.name)).tobytes())
+        return total.hexdigest()
+
+
+def draw_pairs(portraits: Path, count: int, seed: int, folder: Path, workers: int, progress: Progress) -> Table:
+    """Pairs of single frames to learn from, of the people of a file that ``save_portraits`` wrote."""
+    parts = range(-(-count // PART))
+    return _drawn("drawing pairs", portraits, parts, partial(_pairs_of_part, seed), folder, workers, progress)
+
+
+def draw_clips(portraits: Path, draws: int, seed: int, folder: Path, workers: int, progress: Progress) -> Table:
+    """Pseudo-clips: the frames of a clip with one draw for all of them, ``draws`` of each clip.
+
+    What a whole clip's score means is worked out on these; none is learnt from by what judges it.
+    """
+    clips = sorted({one.clip for one in load_portraits(portraits) if one.clip})
+    names = [(clip, number) for clip in clips for number in range(draws)]
+    return _drawn("drawing clips", portraits, names, partial(_frames_of_clip, seed), folder, workers, progress)
+
+
+def _drawn(
+    step: str, portraits: Path, parts: Iterable[object], make: Callable, folder: Path, workers: int, progress: Progress
+) -> Table:
+    parts = list(parts)
+    files = [folder / f"{number:05d}.npz" for number in range(len(parts))]
+    missing = [(part, file) for part, file in zip(parts, files, strict=True) if not file.is_file()]
+    with ProcessPoolExecutor(workers, get_context("spawn"), _begin, (portraits,)) as pool:
+        done = len(parts) - len(missing)
+        for (_, file), table in zip(missing, pool.map(make, [part for part, _ in missing]), strict=True):
+            with replacing(file) as temporary, temporary.open("wb") as out:
+                np.savez(out, **{part.name: getattr(table, part.name) for part in fields(Table)})
+            done += 1
+            progress(step, done, len(parts))
+    return _joined(_load(file) for file in files)
+
+
+def _begin(portraits: Path) -> None:
+    cv2.setNumThreads(1)
+    _portraits[:] = load_portraits(portraits)
+
+
+def _load(file: Path) -> Table:
+    with np.load(file) as held:
+        return Table(**{part.name: held[part.name] for part in fields(Table)})
+
+
+def _joined(tables: Iterable[Table]) -> Table:
+    parts = list(tables)
+    if not any(len(part) for part in parts):
+        raise InputError("No training pair could be drawn: there are too few faces, or too small ones.")
+    return Table(**{one.name: np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Table)})
+
+
+def _pairs_of_part(seed: int, part: int) -> Table:
+    rng = np.random.default_rng((seed, part))
+    framed = [number for number, one in enumerate(_portraits) if one.clip]
+    others = [number for number, one in enumerate(_portraits) if not one.clip]
+    rows: list[tuple[Made, Portrait, float]] = []
+    for _ in range(PART * ATTEMPTS):
+        some = framed if (rng.random() < OF_CLIPS and framed) or not others else others
+        target = int(rng.choice(some))
+        made = make_pair(_portraits, target, rng)
+        if made is not None:
+            rows.append((made, _portraits[target], float(rng.uniform(*COVERAGES))))
+        if len(rows) == PART:
+            break
+    return _table(rows, "", STORED)
+
+
+def _frames_of_clip(seed: int, named: tuple[str, int]) -> Table:
+    clip, number = named
+    own = [at for at, one in enumerate(_portraits) if one.clip == clip]
+    chosen = np.unique(np.linspace(0, len(own) - 1, min(FRAMES, len(own))).round().astype(int))
+    draw = np.random.default_rng((seed, number, *clip.encode())).integers(2**63)
+    rows: list[tuple[Made, Portrait, float]] = []
+    for at in chosen:
+        # One draw for all frames of a clip: the same kind, size, softness, mask and codec.
+        made = make_pair(_portraits, own[at], np.random.default_rng(draw))
+        if made is not None:
+            rows.append((made, _portraits[own[at]], COVERAGE))
+    return _table(rows, f"{clip} {number}", SIZE)
+
+
+def _table(rows: Sequence[tuple[Made, Portrait, float]], clip: str, size: int) -> Table:
+    crops = np.zeros((len(rows), 2, size, size, 3), np.uint8)
+    masks = np.zeros((len(rows), size, size), np.uint8)
+    cues = np.zeros((len(rows), 2, len(FRAME_CUES)), np.float32)
+    for row, (made, _, coverage) in enumerate(rows):
+        affine = align_affine(made.landmarks, size, coverage)
+        points = made.landmarks
+        face = Face(np.concatenate([points[:, :2].min(0), points[:, :2].max(0)]), 1.0, points, points[:5, :2])
+        for which, image in enumerate((made.real, made.fake)):
+            crops[row, which] = warp_crop(image, affine, size)
+            patch = cut_patch(image, face)
+            cues[row, which] = np.nan if patch is None else measure_frame(patch)
+        masks[row] = np.rint(255 * warp_crop(made.mask, affine, size).clip(0, 1)).astype(np.uint8)
+    return Table(
+        crops,
+        masks,
+        cues,
+        np.array([portrait.person for _, portrait, _ in rows], dtype="U64"),
+        np.array([clip] * len(rows), dtype="U64"),
+        np.array([made.kind for made, _, _ in rows], dtype="U16"),
+        np.array([made.side for made, _, _ in rows], dtype=np.float32),
+    )
