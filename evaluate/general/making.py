@@ -86,7 +86,9 @@ def make_pair(portraits: Sequence[Portrait], target: int, rng: np.random.Generat
     real, fake, mask = (p[:height, :width] for p in (real, fake, mask))
     real, fake = _encoded(np.ascontiguousarray(real), np.ascontiguousarray(fake), rng)
     final = scale if pasted > scale else image.shape[1] / face.image.shape[1]
-    return Made(real, fake, mask.astype(np.float32), face.landmarks * np.float32(final), face.side * final, kind)
+    return Made(
+        real, fake, mask.astype(np.float32).clip(0, 1), face.landmarks * np.float32(final), face.side * final, kind
+    )
 
 
 def _pick(rng: np.random.Generator, shares: dict[str, float]) -> str:

@@ -1,0 +1,189 @@
+"""The general detector's training: what is drawn, who is held out, and that what is written scores as its parts do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from datasets.errors import InputError, Refused
+from datasets.faces.align import head_pose
+from datasets.faces.finder import make_finder
+from datasets.progress import silent
+from detect.competence import Competence
+from detect.cues.frame import FRAME_CUES
+from detect.detector import build_model, forward, load_detector
+from evaluate.general import table as tables
+from evaluate.general.assemble import NORMALISATION, crossed_logits, forest_of, judge_clips, write_general
+from evaluate.general.making import make_pair
+from evaluate.general.portraits import Portrait, load_portraits, portrait_of, save_portraits
+from evaluate.general.recipe import TableRecipe, folds_of
+from evaluate.general.table import Table, draw_clips, draw_pairs
+from evaluate.general.train import parsed, train
+from tests.portraits import astronaut, hopper
+
+SMALL = {"widths": [8, 8, 8, 8], "neck": 8}
+
+
+@pytest.fixture(scope="module")
+def portraits() -> list[Portrait]:
+    finder = make_finder("mediapipe")
+    found = []
+    for number, (picture, person) in enumerate([(astronaut(), "a"), (hopper(), "h")] * 3):
+        lit = np.clip(picture * (1 - 0.05 * number) + 3 * number, 0, 255).astype(np.uint8)
+        portrait = portrait_of(lit, finder, person, f"{person}.mp4" if number < 4 else "")
+        assert portrait is not None
+        found.append(portrait)
+    finder.close()
+    return found
+
+
+@pytest.fixture(scope="module")
+def file(portraits: list[Portrait], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("general") / "portraits.npz"
+    save_portraits(path, portraits)
+    return path
+
+
+@pytest.fixture(scope="module")
+def small_parts() -> object:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "PART", 8)
+        yield
+
+
+@pytest.fixture(scope="module")
+def drawn(file: Path, portraits: list[Portrait]) -> Table:
+    tables._portraits[:] = portraits
+    rows = [
+        (made, portraits[i % 6], 1.7)
+        for i in range(40)
+        if (made := make_pair(portraits, i % 6, np.random.default_rng(i))) is not None
+    ]
+    return tables._table(rows, "", tables.STORED)
+
+
+def test_portraits_are_kept_as_they_are(file: Path, portraits: list[Portrait]) -> None:
+    for kept, one in zip(load_portraits(file), portraits, strict=True):
+        assert np.array_equal(kept.image, one.image) and np.array_equal(kept.landmarks, one.landmarks)
+        assert (kept.person, kept.clip, kept.side) == (one.person, one.clip, one.side)
+        assert np.allclose(kept.angles, head_pose(one.landmarks).angles)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_pair_differs_inside_its_mask_and_is_treated_alike(seed: int, portraits: list[Portrait]) -> None:
+    made = make_pair(portraits, 2 * (seed % 3), np.random.default_rng(seed))
+    again = make_pair(portraits, 2 * (seed % 3), np.random.default_rng(seed))
+    assert made is not None and again is not None
+    assert np.array_equal(made.fake, again.fake) and np.array_equal(made.real, again.real)
+    assert made.real.shape == made.fake.shape and made.real.shape[:2] == made.mask.shape
+    assert made.mask.min() >= 0 and made.mask.max() <= 1
+    change = np.abs(made.fake.astype(float) - made.real).mean(2)
+    inside, outside = made.mask > 0.9, made.mask < 0.01
+    assert change[inside].mean() > 2 * change[outside].mean()
+    x, y = made.landmarks[:, :2].mean(0).astype(int)
+    assert made.mask[y, x] > 0.9
+    assert np.ptp(made.landmarks[:, :2], axis=0).max() == pytest.approx(made.side, rel=0.05)
+
+
+def test_parts_that_are_there_are_not_drawn_again(file: Path, tmp_path: Path, small_parts: object) -> None:
+    first = draw_clips(file, 1, 5, tmp_path, 1, silent)
+    assert set(first.person) == {"a", "h"} and first.crops.shape[1:] == (2, tables.SIZE, tables.SIZE, 3)
+    for name in np.unique(first.clip):
+        assert len(set(first.kind[first.clip == name])) == 1
+    whole = sorted(tmp_path.iterdir())
+    before = whole[0].stat().st_mtime_ns
+    whole[1].unlink()
+    again = draw_clips(file, 1, 5, tmp_path, 1, silent)
+    assert again.fingerprint() == first.fingerprint()
+    assert whole[0].stat().st_mtime_ns == before
+
+
+def test_no_faces_to_draw_from_is_said(file: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "alone.npz"
+    save_portraits(alone, [one for one in load_portraits(file) if not one.clip])
+    with pytest.raises(InputError, match="No training pair"):
+        draw_clips(alone, 1, 5, tmp_path / "clips", 1, silent)
+
+
+def test_people_stay_together_and_folds_are_even() -> None:
+    people = np.array([f"p{i}" for i in range(12) for _ in range(i + 1)])
+    fold = folds_of(people, 3)
+    assert all(len(set(fold[people == person])) == 1 for person in np.unique(people))
+    sizes = np.bincount(fold, minlength=3)
+    assert sizes.max() - sizes.min() <= 2
+
+
+def test_held_out_people_are_in_no_batch(drawn: Table) -> None:
+    held = drawn.person == "h"
+    recipe = TableRecipe(drawn, held, 4, 0)
+    assert set(drawn.person[recipe.known]) == {"a"} and set(drawn.person[recipe.held_few]) == {"h"}
+    one, again, other = recipe.batch(3), recipe.batch(3), recipe.batch(4)
+    assert np.array_equal(one.images, again.images) and not np.array_equal(one.images, other.images)
+    assert one.images.shape == (8, recipe.size, recipe.size, 3) and one.images.dtype == np.uint8
+    assert one.labels.tolist() == [1] * 4 + [0] * 4
+    assert one.masks[:4].max() > 0.9 and not one.masks[4:].any()
+
+
+def test_a_detector_is_written_that_scores_as_its_parts(drawn: Table, tmp_path: Path) -> None:
+    import torch
+
+    torch.manual_seed(0)
+    members = [build_model("residual", **SMALL).module.eval() for _ in range(2)]
+    fold = (drawn.person == "h").astype(int)
+    forests = [forest_of(drawn, np.flatnonzero(fold != k), 0) for k in (0, 1)]
+    start = (tables.STORED - tables.SIZE) // 2
+    cut = drawn.crops[:, :, start : start + tables.SIZE, start : start + tables.SIZE]
+    names = np.array([f"{person} {number // 3}" for number, person in enumerate(drawn.person)])
+    clips = Table(cut, drawn.masks, drawn.cues, drawn.person, names, drawn.kind, drawn.side)
+    judged = judge_clips(clips, fold, members, forests, silent)
+    assert len(judged.labels) == 2 * len(np.unique(names)) and set(judged.but(0).fold) == {1}
+    width = int(forward(members[0], cut[:2, 0], NORMALISATION)[2].shape[1])
+    competence = Competence(np.zeros(width, np.float32), np.eye(width, dtype=np.float32), 1e6, (0, 1e9), (60, None))
+    said = {"trained_on": "two portraits", "codecs": []}
+    card = write_general(
+        tmp_path / "small", "small", members, SMALL, forests[0], judged, competence, {"blinks": [0.0, 1.0]}, said
+    )
+    found = load_detector(tmp_path / "small", "cpu")
+    assert found.card["scope"] == {"kind": "general"} and found.cue_names == FRAME_CUES
+    crops, cues = np.ascontiguousarray(cut[:3, 1]), drawn.cues[:3, 1]
+    scores = found.score(crops, cues)
+    alone = np.mean([forward(member, crops, NORMALISATION)[0] for member in members], axis=0)
+    assert scores.network == pytest.approx(alone, abs=1e-5)
+    shares = card["cues"]["fusion"]
+    wanted = shares["network"] * alone + shares["cues"] * forests[0].logit(cues) + shares["offset"]
+    assert scores.logit == pytest.approx(wanted, abs=1e-5)
+    assert scores.heatmap is not None and scores.heatmap.shape[0] == 3
+    assert found.clip_logit(scores.network, cues) is not None
+    assert crossed_logits(judged).shape == judged.labels.shape
+    low, high = card["cue_ranges"]["features_over_outer_0"]
+    assert low < high and card["cue_ranges"]["blinks"] == [0.0, 1.0]
+
+
+def test_training_asks_for_a_ground(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    options = parsed([str(tmp_path), "-o", str(tmp_path / "out"), "--work", str(tmp_path / "work")])
+    with pytest.raises(Refused, match="--consent"):
+        train(options, silent)
+    with pytest.raises(InputError, match="no clips"):
+        train(SimpleNamespace(**{**vars(options), "consent": "research"}), silent)  # type: ignore[arg-type]
+
+
+def test_pairs_are_drawn_of_clips_and_pictures(file: Path, tmp_path: Path, small_parts: object) -> None:
+    found = tables._joined([_part(file)])
+    assert len(found) == 8 and set(found.kind) <= {"other", "self"}
+    assert found.masks.shape == (8, tables.STORED, tables.STORED)
+    assert np.isfinite(found.cues).mean() > 0.8
+
+
+def _part(file: Path) -> Table:
+    tables._begin(file)
+    return tables._pairs_of_part(3, 0)
+
+
+@pytest.mark.slow
+def test_the_whole_of_a_table_is_drawn_in_processes(file: Path, tmp_path: Path) -> None:
+    found = draw_pairs(file, 300, 1, tmp_path, 2, silent)
+    assert len(found) == 2 * tables.PART and len(list(tmp_path.iterdir())) == 2
