@@ -38,6 +38,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "imencode": "compressed and decoded again in memory, to train on; no file",
         "av for writing": "compressed and decoded again in memory, to train on; no file",
     },
+    "evaluate/general/portraits.py": {"imencode": "real faces that came in, working files of a training; no swap"},
     "evaluate/matching.py": {"datasets.encode": "the original, encoded as its swap was, in a temporary file"},
     "evaluate/players.py": {"datasets.encode": "a smaller copy of the original for the report; swaps go the other way"},
     "evaluate/views.py": {"imencode": "frames of the original and masks in the report; swaps go the other way"},

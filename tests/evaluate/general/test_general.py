@@ -16,7 +16,7 @@ from detect.competence import Competence
 from detect.cues.frame import FRAME_CUES
 from detect.detector import build_model, forward, load_detector
 from evaluate.general import table as tables
-from evaluate.general.assemble import NORMALISATION, crossed_logits, forest_of, judge_clips, write_general
+from evaluate.general.assemble import CUE_NAMES, NORMALISATION, crossed_logits, forest_of, judge_clips, write_general
 from evaluate.general.making import make_pair
 from evaluate.general.portraits import Portrait, load_portraits, portrait_of, save_portraits
 from evaluate.general.recipe import TableRecipe, folds_of
@@ -147,8 +147,8 @@ def test_a_detector_is_written_that_scores_as_its_parts(drawn: Table, tmp_path: 
         tmp_path / "small", "small", members, SMALL, forests[0], judged, competence, {"blinks": [0.0, 1.0]}, said
     )
     found = load_detector(tmp_path / "small", "cpu")
-    assert found.card["scope"] == {"kind": "general"} and found.cue_names == FRAME_CUES
-    crops, cues = np.ascontiguousarray(cut[:3, 1]), drawn.cues[:3, 1]
+    assert found.card["scope"] == {"kind": "general"} and found.cue_names == CUE_NAMES
+    crops, cues = np.ascontiguousarray(cut[:3, 1]), drawn.cues[:3, 1][:, [FRAME_CUES.index(name) for name in CUE_NAMES]]
     scores = found.score(crops, cues)
     alone = np.mean([forward(member, crops, NORMALISATION)[0] for member in members], axis=0)
     assert scores.network == pytest.approx(alone, abs=1e-5)
