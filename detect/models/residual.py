@@ -14,6 +14,7 @@ import numpy as np
 
 from datasets.errors import InputError
 from detect.detector import BuiltModel, register_model
+from detect.ensemble import ensemble
 
 if TYPE_CHECKING:
     import torch
@@ -52,34 +53,12 @@ def residual(
         raise InputError(f"There are no {weights!r} weights for a residual network; there are: scratch.")
     if len(widths) != 4:
         raise InputError("A residual network has four widths.")
-    if members < 1:
-        raise InputError("A residual network has one member or more.")
-    own = [_module(tuple(int(w) for w in widths), neck) for _ in range(members)]
     return BuiltModel(
-        module=own[0] if members == 1 else _averaged(own),
+        module=ensemble(lambda: _module(tuple(int(w) for w in widths), neck), members),
         options={"widths": [int(w) for w in widths], "neck": neck, "members": members},
         normalisation={"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]},
         initial_weights="scratch (random, from the seed)",
     )
-
-
-def _averaged(modules: list[torch.nn.Module]) -> torch.nn.Module:
-    import torch
-    from torch import nn
-
-    from detect.detector import ModelOutput
-
-    class Averaged(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.members = nn.ModuleList(modules)
-
-        def forward(self, x: torch.Tensor) -> ModelOutput:
-            said: list[ModelOutput] = [member(x) for member in self.members]
-            logit, heat = (torch.stack([getattr(one, part) for one in said]).mean(0) for part in ("logit", "heat"))
-            return ModelOutput(logit, heat, said[0].features)
-
-    return Averaged()
 
 
 def _module(widths: tuple[int, ...], neck: int) -> torch.nn.Module:

@@ -6,13 +6,14 @@ The heatmap is read off a small feature pyramid (``detect.pyramid``) and is supe
 from __future__ import annotations
 
 from detect.detector import BuiltModel, register_model
+from detect.ensemble import ensemble
 
 DEFAULT_BACKBONE = "mobilenetv3_small_050"
 
 
 @register_model("timm_heatmap")
 def timm_heatmap(
-    weights: str = "scratch", backbone: str = DEFAULT_BACKBONE, stride: int = 4, width: int = 32
+    weights: str = "scratch", backbone: str = DEFAULT_BACKBONE, stride: int = 4, width: int = 32, members: int = 1
 ) -> BuiltModel:
     """Build the model.
 
@@ -22,16 +23,21 @@ def timm_heatmap(
         backbone: a timm model that gives features at several strides.
         stride: pixels of the crop for one pixel of the heatmap, 2, 4 or 8.
         width: channels of the pyramid.
+        members: how many such networks there are, see :func:`detect.ensemble.ensemble`.
     """
     import torch
-    from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
-    from detect.pyramid import Pyramid, body_of
+    from detect.pyramid import Pyramid, body_of, normalisation_of
 
-    body, said = body_of(backbone, weights)
+    said = [""]
+
+    def build() -> torch.nn.Module:
+        body, said[0] = body_of(backbone, weights)
+        return Pyramid(body, stride, width).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
     return BuiltModel(
-        module=Pyramid(body, stride, width).to(memory_format=torch.channels_last),  # type: ignore[call-overload]
-        options={"backbone": backbone, "stride": stride, "width": width},
-        normalisation={"mean": list(IMAGENET_DEFAULT_MEAN), "std": list(IMAGENET_DEFAULT_STD)},
-        initial_weights=said,
+        module=ensemble(build, members),
+        options={"backbone": backbone, "stride": stride, "width": width, "members": members},
+        normalisation=normalisation_of(backbone),
+        initial_weights=said[0],
     )

@@ -13,34 +13,47 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from datasets.checkpoint import load_checkpoint
 from datasets.progress import Progress
 from detect.calibration import fit_calibration
-from detect.cliphead import CUES, NETWORK, ClipHead, fit_head, summarise
-from detect.competence import Competence
+from detect.cliphead import CUES, NETWORK, STRONG, ClipHead, fit_head, summarise
+from detect.competence import Competence, fit_competence
 from detect.conformal import fit_conformal
 from detect.cues.forest import Forest, fit_forest
 from detect.cues.frame import FRAME_CUES
-from detect.detector import VERSION, build_model, forward, load_detector, median, save_detector
+from detect.detector import VERSION, build_model, forward, median, save_detector
 from detect.objective import rank_auc
+from evaluate.general.fit import NETWORK as NETWORK_KIND
 from evaluate.general.table import COVERAGE, SIZE, Table
 
 if TYPE_CHECKING:
     import torch
 
-NORMALISATION = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
-# What the network says of a clip hangs on how soft its camera and its encoder are, more than on a swap; it shows where,
-# and has its share in the frames' scores, and the clip is judged by its cues.
-HEAD = (CUES,)
+# A network that is sure speaks for a swap; one that is not says little of swaps better than those it was trained on.
+HEAD = (STRONG, CUES)
 PENALTY = 1.0
 # More pairs make the forest larger, and hardly better: with 8,000 in place of 5,000 a clip AUC of .774 of .770.
 FOREST_PAIRS, FEWEST_IN_LEAF = 3500, 3
 USUAL = (0.05, 0.95)
+MOST_FEATURES = 1500
 # Noise, spectrum, coding blocks and the small parts of eyes and mouth tell the drawn pairs apart better than they tell
 # swaps that others made: they answer to how a swap was encoded. The forest is grown on detail, edges and colour alone.
 CUE_NAMES = tuple(
     name for name in FRAME_CUES if not name.startswith(("noise", "spectrum", "grid", "blank", "lab_", "eye", "teeth"))
 )
 _COLUMNS = [FRAME_CUES.index(name) for name in CUE_NAMES]
+
+
+@dataclass(frozen=True)
+class Member:
+    """A trained network and its card; see ``evaluate.general.fit``."""
+
+    module: torch.nn.Module
+    card: Mapping[str, Any]
+
+    def of(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+        """Logits, heatmaps and features of crops uint8 RGB (N, S, S, 3)."""
+        return forward(self.module, np.ascontiguousarray(crops), self.card["normalisation"])
 
 
 @dataclass(frozen=True)
@@ -93,7 +106,7 @@ def forest_of(table: Table, rows: np.ndarray, seed: int) -> Forest:
 
 
 def judge_clips(
-    clips: Table, fold: np.ndarray, members: Sequence[torch.nn.Module], forests: Sequence[Forest], progress: Progress
+    clips: Table, fold: np.ndarray, members: Sequence[Member], forests: Sequence[Forest], progress: Progress
 ) -> Judged:
     """Judge every pseudo-clip, the original and the swap, by the parts of the fold that held its person out.
 
@@ -107,7 +120,7 @@ def judge_clips(
         own = np.flatnonzero(clips.clip == name)
         k = int(fold[own[0]])
         for which in (0, 1):
-            network, _, _ = forward(members[k], np.ascontiguousarray(clips.crops[own, which]), NORMALISATION)
+            network, _, _ = members[k].of(clips.crops[own, which])
             cues = clips.cues[own, which][:, _COLUMNS]
             typical = median(cues)
             rows.append(summarise(network, float(forests[k].logit(typical[None])[0])))
@@ -147,8 +160,7 @@ def _head(judged: Judged, keep: np.ndarray) -> ClipHead:
 def write_general(
     folder: Path,
     name: str,
-    members: Sequence[torch.nn.Module],
-    options: Mapping[str, Any],
+    members: Sequence[Member],
     forest: Forest,
     judged: Judged,
     competence: Competence,
@@ -158,16 +170,17 @@ def write_general(
     """Put a detector together and write it; returns its card.
 
     Args:
-        options: of one member's architecture.
         judged: by what its head and its calibration are fitted.
         track_ranges: what real clips show of the cues that only runs of frames have.
         said: what the card says beside what follows from these: data, steps, seed, grounds.
     """
     from sklearn.linear_model import LogisticRegression
 
-    built = build_model("residual", **{**options, "members": len(members)})
-    state = {f"members.{i}.{key}": v for i, member in enumerate(members) for key, v in member.state_dict().items()}
-    built.module.load_state_dict(state if len(members) > 1 else members[0].state_dict())
+    first = members[0].card["architecture"]
+    built = build_model(first["name"], **{**first["options"], "members": len(members)})
+    states = [member.module.state_dict() for member in members]
+    state = {f"members.{i}.{key}": value for i, own in enumerate(states) for key, value in own.items()}
+    built.module.load_state_dict(state if len(members) > 1 else states[0])
     logits = crossed_logits(judged) if len(np.unique(judged.fold)) > 1 else _own_logits(judged)
     clip_calibration = fit_calibration("platt", logits, judged.labels, judged.person)
     probability = clip_calibration.probability(logits)
@@ -197,14 +210,14 @@ def write_general(
     card = {
         "name": name,
         "version": VERSION,
-        "architecture": {"name": "residual", "options": dict(built.options)},
+        "architecture": {"name": first["name"], "options": dict(built.options)},
         "input": {
             "size": SIZE,
             "coverage": COVERAGE,
             "alignment": "similarity to the mean face, see datasets.faces.align",
             "normalisation": dict(built.normalisation),
         },
-        "initial_weights": built.initial_weights,
+        "initial_weights": members[0].card["initial_weights"],
         "parameters": sum(p.numel() for p in built.module.parameters()),
         "cues": {"names": list(CUE_NAMES), "fusion": shares},
         "cue_ranges": usual | dict(track_ranges),
@@ -239,7 +252,23 @@ def _part(judged: Judged, name: str) -> np.ndarray:
     return np.array([row[name] for row in judged.rows])
 
 
-def fold_parts(folder: Path) -> tuple[torch.nn.Module, Mapping[str, Any], Competence]:
-    """A fold's network, its card and what it knows."""
-    trained = load_detector(folder, "cpu")
-    return trained.module, trained.card, trained.competence
+def load_member(folder: Path) -> Member:
+    """A network that ``evaluate.general.fit`` wrote. Raises InputError."""
+    card, tensors = load_checkpoint(folder, NETWORK_KIND)
+    module = build_model(card["architecture"]["name"], **card["architecture"]["options"]).module
+    module.load_state_dict(tensors)
+    return Member(module.eval(), card)
+
+
+def competence_of(clips: Table, fold: np.ndarray, k: int, member: Member) -> Competence:
+    """What the network that held fold ``k`` out knows, of real clips and swaps alike.
+
+    Args:
+        fold: int (N,), of each row of ``clips``.
+    """
+    held = fold == k
+    crops = clips.crops[held].reshape(-1, *clips.crops.shape[2:])
+    training = clips.crops[~held].reshape(-1, *clips.crops.shape[2:])
+    training = training[:: max(1, len(training) // MOST_FEATURES)]
+    crops = crops[:: max(1, len(crops) // MOST_FEATURES)]
+    return fit_competence(member.of(training)[2], member.of(crops)[2], crops, clips.side)

@@ -1,7 +1,7 @@
-"""The drawn training pairs, on disk: crops for the network, cues for the forest, whose face each is.
+"""Drawn pairs, on disk: what the forest learns from, and pseudo-clips that everything is calibrated on.
 
-Drawing takes far longer than learning from a pair once, so each is drawn a single time and kept; parts that are whole
-are not drawn again when a run that was stopped goes on.
+They go through real encoders, frame by frame, and are drawn a single time and kept; parts that are whole are not drawn
+again when a run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -27,9 +27,8 @@ from detect.cues.patch import cut_patch
 from evaluate.general.making import Made, make_pair
 from evaluate.general.portraits import Portrait, load_portraits
 
-# Stored a little larger than the network's input, and at a coverage drawn for each: training shifts within it.
-SIZE, STORED, COVERAGE = 128, 136, 1.6
-COVERAGES = (1.55, 1.9)
+# Of the crops of pseudo-clips, as the network sees them. Pairs for the forest are kept as cues alone.
+SIZE, COVERAGE = 224, 1.6
 PART = 250
 # Half the pairs are of frames of clips, which are what is scored most; the rest of pictures, which are of more people.
 OF_CLIPS = 0.5
@@ -45,8 +44,7 @@ class Table:
     """N pairs, or frames of clips; the original comes first in every row of two.
 
     Attributes:
-        crops: uint8 RGB (N, 2, S, S, 3).
-        masks: uint8 (N, S, S), the swap mask of the second, 255 where all was changed.
+        crops: uint8 RGB (N, 2, S, S, 3); S is 0 where only cues are kept.
         cues: float32 (N, 2, k), of ``FRAME_CUES``.
         person: str (N,), whose face it was.
         clip: str (N,), one word for all frames of one clip.
@@ -55,7 +53,6 @@ class Table:
     """
 
     crops: np.ndarray
-    masks: np.ndarray
     cues: np.ndarray
     person: np.ndarray
     clip: np.ndarray
@@ -126,16 +123,16 @@ def _pairs_of_part(seed: int, part: int) -> Table:
     rng = np.random.default_rng((seed, part))
     framed = [number for number, one in enumerate(_portraits) if one.clip]
     others = [number for number, one in enumerate(_portraits) if not one.clip]
-    rows: list[tuple[Made, Portrait, float]] = []
+    rows: list[tuple[Made, Portrait]] = []
     for _ in range(PART * ATTEMPTS):
         some = framed if (rng.random() < OF_CLIPS and framed) or not others else others
         target = int(rng.choice(some))
         made = make_pair(_portraits, target, rng)
         if made is not None:
-            rows.append((made, _portraits[target], float(rng.uniform(*COVERAGES))))
+            rows.append((made, _portraits[target]))
         if len(rows) == PART:
             break
-    return _table(rows, "", STORED)
+    return _table(rows, "", 0)
 
 
 def _frames_of_clip(seed: int, named: tuple[str, int]) -> Table:
@@ -143,34 +140,31 @@ def _frames_of_clip(seed: int, named: tuple[str, int]) -> Table:
     own = [at for at, one in enumerate(_portraits) if one.clip == clip]
     chosen = np.unique(np.linspace(0, len(own) - 1, min(FRAMES, len(own))).round().astype(int))
     draw = np.random.default_rng((seed, number, *clip.encode())).integers(2**63)
-    rows: list[tuple[Made, Portrait, float]] = []
+    rows: list[tuple[Made, Portrait]] = []
     for at in chosen:
         # One draw for all frames of a clip: the same kind, size, softness, mask and codec.
         made = make_pair(_portraits, own[at], np.random.default_rng(draw))
         if made is not None:
-            rows.append((made, _portraits[own[at]], COVERAGE))
+            rows.append((made, _portraits[own[at]]))
     return _table(rows, f"{clip} {number}", SIZE)
 
 
-def _table(rows: Sequence[tuple[Made, Portrait, float]], clip: str, size: int) -> Table:
+def _table(rows: Sequence[tuple[Made, Portrait]], clip: str, size: int) -> Table:
     crops = np.zeros((len(rows), 2, size, size, 3), np.uint8)
-    masks = np.zeros((len(rows), size, size), np.uint8)
     cues = np.zeros((len(rows), 2, len(FRAME_CUES)), np.float32)
-    for row, (made, _, coverage) in enumerate(rows):
-        affine = align_affine(made.landmarks, size, coverage)
+    for row, (made, _) in enumerate(rows):
         points = made.landmarks
         face = Face(np.concatenate([points[:, :2].min(0), points[:, :2].max(0)]), 1.0, points, points[:5, :2])
         for which, image in enumerate((made.real, made.fake)):
-            crops[row, which] = warp_crop(image, affine, size)
+            if size:
+                crops[row, which] = warp_crop(image, align_affine(made.landmarks, size, COVERAGE), size)
             patch = cut_patch(image, face)
             cues[row, which] = np.nan if patch is None else measure_frame(patch)
-        masks[row] = np.rint(255 * warp_crop(made.mask, affine, size).clip(0, 1)).astype(np.uint8)
     return Table(
         crops,
-        masks,
         cues,
-        np.array([portrait.person for _, portrait, _ in rows], dtype="U64"),
+        np.array([portrait.person for _, portrait in rows], dtype="U64"),
         np.array([clip] * len(rows), dtype="U64"),
-        np.array([made.kind for made, _, _ in rows], dtype="U16"),
-        np.array([made.side for made, _, _ in rows], dtype=np.float32),
+        np.array([made.kind for made, _ in rows], dtype="U16"),
+        np.array([made.side for made, _ in rows], dtype=np.float32),
     )

@@ -3,9 +3,11 @@
     python -m evaluate.general.train MATERIAL -o detect/weights/NAME --work FOLDER --consent BASIS
 
 MATERIAL has ``real/`` (clips, the person in the name up to the first ``_``) and folders of pictures beside it. Faces
-are cut out, pairs drawn from them (``making``), one network trained for each fold of the people, and all of it put
-together (``assemble``). Every step keeps what it has made under ``--work``: the same command goes on where it was
-stopped. With ``--folds`` one detector for each fold is written too, for false alarms on people it has not seen.
+are cut out and put into a bank (``bank``), one network is trained for each fold of the people (``fit``; it wants a GPU
+and can be run elsewhere on the bank alone, what it writes goes into ``networks`` under ``--work``), pairs and
+pseudo-clips are drawn through real encoders (``making``), and all of it is put together (``assemble``). Every step keeps
+what it has made under ``--work``: the same command goes on where it was stopped. With ``--folds`` one detector for each
+fold is written too, for figures on people it has not seen.
 """
 
 from __future__ import annotations
@@ -21,86 +23,81 @@ import numpy as np
 from datasets.errors import CounterfaceError, InputError, Refused
 from datasets.progress import Progress
 from datasets.provenance.consent import BASES, from_option
-from evaluate.general.assemble import FEWEST_IN_LEAF, FOREST_PAIRS, fold_parts, forest_of, judge_clips, write_general
+from evaluate.general import fit
+from evaluate.general.assemble import (
+    FEWEST_IN_LEAF,
+    FOREST_PAIRS,
+    Member,
+    competence_of,
+    forest_of,
+    judge_clips,
+    load_member,
+    write_general,
+)
+from evaluate.general.bank import canvases_of, folds_of, load_canvases, save_canvases
 from evaluate.general.portraits import load_portraits, of_clips, of_pictures, save_portraits
-from evaluate.general.recipe import TableRecipe, folds_of
 from evaluate.general.table import draw_clips, draw_pairs
 from evaluate.general.trackranges import track_ranges
 
-FOLDS, PAIRS, DRAWS, FRAMES_A_CLIP, STEPS, BATCH = 3, 12000, 20, 40, 3600, 16
+FOLDS, PAIRS, DRAWS, FRAMES_A_CLIP, STEPS, COPIER_STEPS = 3, 5000, 12, 48, 2400, 900
+PICTURES, GREY = ("photos", "faces_misc", "lfw_colour"), ("lfw_grey",)
 
 
 def train(options: argparse.Namespace, progress: Progress) -> Mapping[str, Any]:
     """All steps; returns the card. See the module's own words."""
-    from detect.training import TrainSettings, train_recipe
 
     if options.consent is None:
         raise Refused(f"Training uses people's faces: say on what ground with --consent {'|'.join(BASES)} or a file.")
     clips = sorted((options.material / "real").glob("*.mp4"))
-    pictures = [options.material / name for name in options.pictures]
-    missing = [str(folder) for folder in pictures if not folder.is_dir()]
+    pictures, grey = ([options.material / name for name in names] for names in (options.pictures, options.grey))
+    missing = [str(folder) for folder in [*pictures, *grey] if not folder.is_dir()]
     if not clips or missing:
         raise InputError(f"There are no clips in {options.material / 'real'}, or no folder {', '.join(missing)}.")
     grounds = from_option(options.consent, options.material.name, options.material.name)
-    file = options.work / "portraits.npz"
+    file, bank = options.work / "portraits.npz", options.work / "bank.npz"
     if not file.is_file():
         save_portraits(file, of_clips(clips, FRAMES_A_CLIP, progress) + of_pictures(pictures, progress))
+    if not bank.is_file():
+        save_canvases(bank, canvases_of(load_portraits(file) + of_pictures(grey, progress)))
+    members = _networks(options, bank)
+    everyone = load_canvases(bank)
+    held = dict(zip(everyone.person.tolist(), folds_of(everyone.person, FOLDS).tolist(), strict=True))
     table = draw_pairs(file, options.pairs, options.seed + 1, options.work / "pairs", options.workers, progress)
-    fold = folds_of(table.person, FOLDS)
-    parts = []
-    for k in range(FOLDS):
-        settings = TrainSettings(
-            model="residual",
-            coverage=1.6,
-            steps=options.steps,
-            batch=BATCH,
-            learning_rate=2e-3,
-            ema=0.998,
-            precision=options.precision,
-            seed=options.seed + k,
-            threads=1,
-            name="fold",
-            scope={"kind": "general"},
-            trained_on="drawn pairs",
-            device=options.device,
-        )
-        folder = options.work / f"fold-{k}"
-        if not (folder / "card.json").is_file():
-            recipe = TableRecipe(table, fold == k, BATCH, options.seed + k)
-            train_recipe(recipe, settings, folder, progress)
-        parts.append(fold_parts(folder))
+    fold = np.array([held[person] for person in table.person])
     forests = [forest_of(table, np.flatnonzero(fold != k), options.seed) for k in range(FOLDS)]
     pseudo = draw_clips(file, options.draws, options.seed + 2, options.work / "clips", options.workers, progress)
-    held = dict(zip(table.person.tolist(), fold.tolist(), strict=True))
-    members = [module for module, _, _ in parts]
-    judged = judge_clips(pseudo, np.array([held[person] for person in pseudo.person]), members, forests, progress)
+    clip_fold = np.array([held[person] for person in pseudo.person])
+    judged = judge_clips(pseudo, clip_fold, members, forests, progress)
     ranges = track_ranges(clips, options.work / "tracks.json", progress)
-    architecture = {key: value for key, value in parts[0][1]["architecture"]["options"].items() if key != "members"}
-    everyone = load_portraits(file)
+    cards = [member.card for member in members]
     said = {
         "recipe": "drawn pairs: a real face, and the same with another or its own bent face set into it",
         "trained_on": (
-            f"{len(table)} drawn pairs of {len(everyone)} faces: {sum(bool(one.clip) for one in everyone)} of "
-            f"{len(clips)} clips of as many people, {sum(not one.clip for one in everyone)} of pictures"
+            f"pairs drawn anew at every step of {len(everyone)} faces: {int((everyone.clip != '').sum())} of "
+            f"{len(clips)} clips of as many people, {int((everyone.clip == '').sum())} of pictures"
         ),
         "data": {
             "clips": len(clips),
-            "faces_of_clips": sum(bool(one.clip) for one in everyone),
-            "faces_of_pictures": sum(not one.clip for one in everyone),
-            "pairs": len(table),
+            "faces_of_clips": int((everyone.clip != "").sum()),
+            "faces_of_pictures": int((everyone.clip == "").sum()),
+            "black_and_white": int(everyone.grey.sum()),
+            "pairs_a_network": [card["pairs_seen"] for card in cards],
+            "pairs_of_the_forest": min(FOREST_PAIRS, len(table)),
             "pseudo_clips": 2 * len(np.unique(pseudo.clip)),
             "swaps_by_other_programs": 0,
         },
-        "codecs": parts[0][1]["codecs"],
-        "step": [int(card["step"]) for _, card, _ in parts],
-        "seconds": round(sum(float(card["seconds"]) for _, card, _ in parts), 1),
+        "codecs": ["h264 (imitated in training, real in calibration)", "jpeg 40 to 98", "none"],
+        "step": [card["step"] for card in cards],
+        "seconds": round(sum(float(card["seconds"]) for card in cards), 1),
+        "device": cards[0]["device"],
         "seed": options.seed,
-        "precision": options.precision,
+        "precision": cards[0]["precision"],
         "forest": {"pairs": min(FOREST_PAIRS, len(table)), "fewest_in_leaf": FEWEST_IN_LEAF},
-        "members": [card["held_out"] for _, card, _ in parts],
-        "data_sha256": table.fingerprint(),
+        "members": [card["held_out"] for card in cards],
+        "data_sha256": everyone.fingerprint(),
         "consent": [record.to_table() for record in grounds],
     }
+    limits = [competence_of(pseudo, clip_fold, k, member) for k, member in enumerate(members)]
     if options.folds:
         for k in range(FOLDS):
             people = sorted(person for person, own in held.items() if own == k)
@@ -108,17 +105,32 @@ def train(options: argparse.Namespace, progress: Progress) -> Mapping[str, Any]:
                 options.folds / f"fold-{k}",
                 f"{options.output.name}-fold-{k}",
                 [members[k]],
-                architecture,
                 forests[k],
                 judged.but(k),
-                parts[k][2],
+                limits[k],
                 ranges,
                 {**said, "fold": {"held_out": people}},
             )
     forest = forest_of(table, np.arange(len(table)), options.seed)
-    return write_general(
-        options.output, options.output.name, members, architecture, forest, judged, parts[0][2], ranges, said
-    )
+    return write_general(options.output, options.output.name, members, forest, judged, limits[0], ranges, said)
+
+
+def _networks(options: argparse.Namespace, bank: Path) -> list[Member]:
+    """The folds' networks, trained here where they are not there yet."""
+    folder = options.work / "networks"
+    folders = [folder / f"fold-{k}" for k in range(FOLDS)]
+    if not all((own / "card.json").is_file() for own in folders):
+        copiers = options.work / "copiers"
+        shared = ["--device", options.device, "--seed", str(options.seed)]
+        if not copiers.is_dir():
+            fit.run(["copiers", str(bank), "-o", str(copiers), "--steps", str(options.copier_steps), *shared])
+        wanted = ["--copiers", str(copiers), "--folds", str(FOLDS), "--steps", str(options.steps)]
+        fit.run(["networks", str(bank), "-o", str(folder), *wanted, *shared])
+    members = [load_member(own) for own in folders]
+    data = load_canvases(bank).fingerprint()
+    if any(member.card["data_sha256"] != data for member in members):
+        raise InputError(f"The networks of {folder} were trained on another bank than {bank}.")
+    return members
 
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -133,11 +145,12 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--work", type=Path, required=True, help="where every step keeps what it made")
     parser.add_argument("--folds", type=Path, help="write a detector for each fold here")
     parser.add_argument("--consent", help=f"{'|'.join(BASES)}, or a file of records; said of all faces")
-    parser.add_argument("--pictures", nargs="*", default=["photos", "faces_misc"], help="folders of pictures")
+    parser.add_argument("--pictures", nargs="*", default=list(PICTURES), help="folders of pictures")
+    parser.add_argument("--grey", nargs="*", default=list(GREY), help="black and white ones: for the networks alone")
     parser.add_argument("--pairs", type=int, default=PAIRS)
     parser.add_argument("--draws", type=int, default=DRAWS, help="pseudo-clips of each clip")
-    parser.add_argument("--steps", type=int, default=STEPS, help="of each fold's network")
-    parser.add_argument("--precision", default="bf16")
+    parser.add_argument("--steps", type=int, default=STEPS, help="of the networks")
+    parser.add_argument("--copier-steps", type=int, default=COPIER_STEPS, help="of the autoencoders in the pairs")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)

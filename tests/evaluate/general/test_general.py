@@ -12,14 +12,21 @@ from datasets.errors import InputError, Refused
 from datasets.faces.align import head_pose
 from datasets.faces.finder import make_finder
 from datasets.progress import silent
-from detect.competence import Competence
 from detect.cues.frame import FRAME_CUES
-from detect.detector import build_model, forward, load_detector
+from detect.detector import build_model, load_detector
 from evaluate.general import table as tables
-from evaluate.general.assemble import CUE_NAMES, NORMALISATION, crossed_logits, forest_of, judge_clips, write_general
+from evaluate.general.assemble import (
+    CUE_NAMES,
+    Member,
+    competence_of,
+    crossed_logits,
+    forest_of,
+    judge_clips,
+    write_general,
+)
+from evaluate.general.bank import folds_of
 from evaluate.general.making import make_pair
 from evaluate.general.portraits import Portrait, load_portraits, portrait_of, save_portraits
-from evaluate.general.recipe import TableRecipe, folds_of
 from evaluate.general.table import Table, draw_clips, draw_pairs
 from evaluate.general.train import parsed, train
 from tests.portraits import astronaut, hopper
@@ -58,11 +65,11 @@ def small_parts() -> object:
 def drawn(file: Path, portraits: list[Portrait]) -> Table:
     tables._portraits[:] = portraits
     rows = [
-        (made, portraits[i % 6], 1.7)
+        (made, portraits[i % 6])
         for i in range(40)
         if (made := make_pair(portraits, i % 6, np.random.default_rng(i))) is not None
     ]
-    return tables._table(rows, "", tables.STORED)
+    return tables._table(rows, "", 64)
 
 
 def test_portraits_are_kept_as_they_are(file: Path, portraits: list[Portrait]) -> None:
@@ -116,41 +123,37 @@ def test_people_stay_together_and_folds_are_even() -> None:
     assert sizes.max() - sizes.min() <= 2
 
 
-def test_held_out_people_are_in_no_batch(drawn: Table) -> None:
-    held = drawn.person == "h"
-    recipe = TableRecipe(drawn, held, 4, 0)
-    assert set(drawn.person[recipe.known]) == {"a"} and set(drawn.person[recipe.held_few]) == {"h"}
-    one, again, other = recipe.batch(3), recipe.batch(3), recipe.batch(4)
-    assert np.array_equal(one.images, again.images) and not np.array_equal(one.images, other.images)
-    assert one.images.shape == (8, recipe.size, recipe.size, 3) and one.images.dtype == np.uint8
-    assert one.labels.tolist() == [1] * 4 + [0] * 4
-    assert one.masks[:4].max() > 0.9 and not one.masks[4:].any()
-
-
 def test_a_detector_is_written_that_scores_as_its_parts(drawn: Table, tmp_path: Path) -> None:
     import torch
 
     torch.manual_seed(0)
-    members = [build_model("residual", **SMALL).module.eval() for _ in range(2)]
+    built = [build_model("residual", **SMALL) for _ in range(2)]
+    cards = [
+        {
+            "architecture": {"name": "residual", "options": dict(one.options)},
+            "normalisation": dict(one.normalisation),
+            "initial_weights": one.initial_weights,
+        }
+        for one in built
+    ]
+    members = [Member(one.module.eval(), card) for one, card in zip(built, cards, strict=True)]
     fold = (drawn.person == "h").astype(int)
     forests = [forest_of(drawn, np.flatnonzero(fold != k), 0) for k in (0, 1)]
-    start = (tables.STORED - tables.SIZE) // 2
-    cut = drawn.crops[:, :, start : start + tables.SIZE, start : start + tables.SIZE]
     names = np.array([f"{person} {number // 3}" for number, person in enumerate(drawn.person)])
-    clips = Table(cut, drawn.masks, drawn.cues, drawn.person, names, drawn.kind, drawn.side)
+    clips = Table(drawn.crops, drawn.cues, drawn.person, names, drawn.kind, drawn.side)
     judged = judge_clips(clips, fold, members, forests, silent)
     assert len(judged.labels) == 2 * len(np.unique(names)) and set(judged.but(0).fold) == {1}
-    width = int(forward(members[0], cut[:2, 0], NORMALISATION)[2].shape[1])
-    competence = Competence(np.zeros(width, np.float32), np.eye(width, dtype=np.float32), 1e6, (0, 1e9), (60, None))
+    competence = competence_of(clips, fold, 0, members[0])
+    assert competence.distance(members[0].of(drawn.crops[:, 0])[2]).shape == (len(drawn),)
     said = {"trained_on": "two portraits", "codecs": []}
     card = write_general(
-        tmp_path / "small", "small", members, SMALL, forests[0], judged, competence, {"blinks": [0.0, 1.0]}, said
+        tmp_path / "small", "small", members, forests[0], judged, competence, {"blinks": [0.0, 1.0]}, said
     )
     found = load_detector(tmp_path / "small", "cpu")
     assert found.card["scope"] == {"kind": "general"} and found.cue_names == CUE_NAMES
-    crops, cues = np.ascontiguousarray(cut[:3, 1]), drawn.cues[:3, 1][:, [FRAME_CUES.index(name) for name in CUE_NAMES]]
+    crops, cues = np.ascontiguousarray(drawn.crops[:3, 1]), drawn.cues[:3, 1][:, [FRAME_CUES.index(name) for name in CUE_NAMES]]
     scores = found.score(crops, cues)
-    alone = np.mean([forward(member, crops, NORMALISATION)[0] for member in members], axis=0)
+    alone = np.mean([member.of(crops)[0] for member in members], axis=0)
     assert scores.network == pytest.approx(alone, abs=1e-5)
     shares = card["cues"]["fusion"]
     wanted = shares["network"] * alone + shares["cues"] * forests[0].logit(cues) + shares["offset"]
@@ -174,7 +177,7 @@ def test_training_asks_for_a_ground(tmp_path: Path) -> None:
 def test_pairs_are_drawn_of_clips_and_pictures(file: Path, tmp_path: Path, small_parts: object) -> None:
     found = tables._joined([_part(file)])
     assert len(found) == 8 and set(found.kind) <= {"other", "self"}
-    assert found.masks.shape == (8, tables.STORED, tables.STORED)
+    assert found.crops.size == 0
     assert np.isfinite(found.cues).mean() > 0.8
 
 
