@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-NETWORK, STRONG, STEADY, TOP, CUES = "network", "network_strong", "network_spread", "network_top", "cues"
-# A network's logit says little up to here, which real clips reach, and much above it.
+NETWORK, STRONG, STEADY, TOP, CUES = "network", "network_over_2", "network_spread", "network_top", "cues"
+# What a network says above this logit, which most real clips stay under; the name says the number.
 STRONG_FROM = 2.0
 TOP_SHARE = 0.25
 

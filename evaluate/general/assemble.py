@@ -35,7 +35,7 @@ PENALTY = 1.0
 # More pairs make the forest larger, and hardly better: with 8,000 in place of 5,000 a clip AUC of .774 of .770.
 FOREST_PAIRS, FEWEST_IN_LEAF = 3500, 3
 USUAL = (0.05, 0.95)
-MOST_FEATURES = 1500
+MOST_FEATURES = 700
 # Noise, spectrum, coding blocks and the small parts of eyes and mouth tell the drawn pairs apart better than they tell
 # swaps that others made: they answer to how a swap was encoded. The forest is grown on detail, edges and colour alone.
 CUE_NAMES = tuple(

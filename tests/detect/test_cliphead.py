@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detect.cliphead import CUES, NETWORK, STEADY, TOP, ClipHead, fit_head, summarise
+from detect.cliphead import CUES, NETWORK, STEADY, STRONG, STRONG_FROM, TOP, ClipHead, fit_head, summarise
 
 
 def test_summaries_are_those_of_the_track() -> None:
@@ -13,6 +13,8 @@ def test_summaries_are_those_of_the_track() -> None:
     assert said[NETWORK] == 1.5 and said[TOP] == 3.0 and said[CUES] == -1.5 and said["blinks"] == 0.2
     assert said[STEADY] == pytest.approx(np.std([0, 1, 2, 3]))
     assert np.isnan(summarise(np.array([1.0]), None)[CUES])
+    assert said[STRONG] == 0 and summarise(np.array([STRONG_FROM + 1.5]), None)[STRONG] == 1.5
+    assert STRONG.endswith(f"_{STRONG_FROM:g}")  # the name stands in cards, and says what was taken off
 
 
 def test_a_fitted_head_parts_the_classes_and_lives_through_its_card() -> None:

@@ -69,7 +69,7 @@ def drawn(file: Path, portraits: list[Portrait]) -> Table:
         for i in range(40)
         if (made := make_pair(portraits, i % 6, np.random.default_rng(i))) is not None
     ]
-    return tables._table(rows, "", 64)
+    return tables._table(rows, "", tables.SIZE)
 
 
 def test_portraits_are_kept_as_they_are(file: Path, portraits: list[Portrait]) -> None:
