@@ -62,7 +62,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     _scoring(alarms, folds=True)
     own = add("own", run_own, "the studio's own swaps, against their originals encoded and marked alike")
     own.add_argument("folders", nargs="+", type=Path)
-    _scoring(own)
+    _scoring(own, folds=True)
     calibration = add("calibration", run_calibration, "calibration and abstention, of files that --scores wrote")
     calibration.add_argument("scores", nargs="+", type=Path)
     calibration.add_argument("--plot", type=Path, help="write a reliability plot (PNG) here")
@@ -181,12 +181,14 @@ def run_alarms(options: argparse.Namespace) -> None:
 
 
 def run_own(options: argparse.Namespace) -> None:
-    from benchmarks.judging import lines_of_pairs, own_jobs, own_swaps
+    from benchmarks.judging import folds_of, lines_of_pairs, own_jobs, own_swaps
 
-    workspaces, detector = own_swaps(options.folders), _detector(options.detector)
-    found, failed = _scores(options, *own_jobs(workspaces, detector))
+    workspaces, folds = own_swaps(options.folders), folds_of(options.folds) if options.folds else {}
+    detector = None if folds else _detector(options.detector)
+    found, failed = _scores(options, *own_jobs(workspaces, detector, folds))
+    judge = _name(detector) if detector else f"the fold of {options.folds} that never saw the destination's person"
     print(
-        f"{_name(detector)} on {len(workspaces)} own swaps, {options.frames} frames a clip; "
+        f"{judge} on {len(workspaces)} own swaps, {options.frames} frames a clip; "
         "originals encoded and marked as the swaps were; intervals draw destination people"
     )
     for line in lines_of_pairs(found, "method"):

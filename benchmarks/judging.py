@@ -178,13 +178,25 @@ def method_of(workspace: Workspace) -> str:
         return models[0] if len(models) == 1 else "unknown method"
 
 
-def own_jobs(workspaces: Sequence[Workspace], detector: Path) -> tuple[list[Job], list[tuple[str, str, int, str, str]]]:
-    """Jobs and labels of each result and of its original, which is encoded and marked as the result was."""
+def own_jobs(
+    workspaces: Sequence[Workspace], detector: Path | None, folds: Mapping[str, Path] | None = None
+) -> tuple[list[Job], list[tuple[str, str, int, str, str]]]:
+    """Jobs and labels of each result and of its original, which is encoded and marked as the result was.
+
+    Args:
+        detector: what judges them all; None where ``folds`` says which one held the destination's person out.
+
+    Raises:
+        InputError: no fold held a destination's person out.
+    """
     jobs, labels = list[Job](), list[tuple[str, str, int, str, str]]()
     for workspace in workspaces:
         result, original = workspace.result / "result.mp4", workspace.clip("destination")
-        jobs += [Job(result, detector, mask=workspace.result / "result_mask.mkv"), Job(original, detector, like=result)]
         name, group = workspace.root.resolve().name, person(Path(workspace.names("destination")[0]).stem)
+        judge = (folds or {}).get(group) if detector is None else detector
+        if judge is None:
+            raise InputError(f"No fold held out {group}, whose face {name} replaces.")
+        jobs += [Job(result, judge, mask=workspace.result / "result_mask.mkv"), Job(original, judge, like=result)]
         labels += [(name, group, label, name, method_of(workspace)) for label in (1, 0)]
     return jobs, labels
 

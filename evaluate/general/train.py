@@ -39,8 +39,8 @@ from evaluate.general.portraits import load_portraits, of_clips, of_pictures, sa
 from evaluate.general.table import draw_clips, draw_pairs
 from evaluate.general.trackranges import track_ranges
 
-FOLDS, PAIRS, DRAWS, FRAMES_A_CLIP, STEPS, COPIER_STEPS = 3, 5000, 12, 48, 2400, 900
-PICTURES, GREY = ("photos", "faces_misc", "lfw_colour"), ("lfw_grey",)
+FOLDS, PAIRS, DRAWS, FRAMES_A_CLIP, STEPS, COPIER_STEPS = 3, 4000, 12, 48, 2400, 900
+PICTURES, SMALL = ("photos", "faces_misc"), ("lfw_colour", "lfw_grey")
 
 
 def train(options: argparse.Namespace, progress: Progress) -> Mapping[str, Any]:
@@ -49,8 +49,8 @@ def train(options: argparse.Namespace, progress: Progress) -> Mapping[str, Any]:
     if options.consent is None:
         raise Refused(f"Training uses people's faces: say on what ground with --consent {'|'.join(BASES)} or a file.")
     clips = sorted((options.material / "real").glob("*.mp4"))
-    pictures, grey = ([options.material / name for name in names] for names in (options.pictures, options.grey))
-    missing = [str(folder) for folder in [*pictures, *grey] if not folder.is_dir()]
+    pictures, small = ([options.material / name for name in names] for names in (options.pictures, options.small))
+    missing = [str(folder) for folder in [*pictures, *small] if not folder.is_dir()]
     if not clips or missing:
         raise InputError(f"There are no clips in {options.material / 'real'}, or no folder {', '.join(missing)}.")
     grounds = from_option(options.consent, options.material.name, options.material.name)
@@ -58,7 +58,7 @@ def train(options: argparse.Namespace, progress: Progress) -> Mapping[str, Any]:
     if not file.is_file():
         save_portraits(file, of_clips(clips, FRAMES_A_CLIP, progress) + of_pictures(pictures, progress))
     if not bank.is_file():
-        save_canvases(bank, canvases_of(load_portraits(file) + of_pictures(grey, progress)))
+        save_canvases(bank, canvases_of(load_portraits(file) + of_pictures(small, progress)))
     members = _networks(options, bank)
     everyone = load_canvases(bank)
     held = dict(zip(everyone.person.tolist(), folds_of(everyone.person, FOLDS).tolist(), strict=True))
@@ -146,7 +146,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--folds", type=Path, help="write a detector for each fold here")
     parser.add_argument("--consent", help=f"{'|'.join(BASES)}, or a file of records; said of all faces")
     parser.add_argument("--pictures", nargs="*", default=list(PICTURES), help="folders of pictures")
-    parser.add_argument("--grey", nargs="*", default=list(GREY), help="black and white ones: for the networks alone")
+    parser.add_argument("--small", nargs="*", default=list(SMALL), help="small ones: for the networks alone")
     parser.add_argument("--pairs", type=int, default=PAIRS)
     parser.add_argument("--draws", type=int, default=DRAWS, help="pseudo-clips of each clip")
     parser.add_argument("--steps", type=int, default=STEPS, help="of the networks")

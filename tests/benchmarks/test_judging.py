@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,7 @@ from benchmarks.judging import (
     lines_of_calibration,
     lines_of_pairs,
     ordinary_jobs,
+    own_jobs,
     pairs_of,
     person,
     plot_calibration,
@@ -69,6 +72,27 @@ def test_each_person_is_judged_by_the_fold_that_never_saw_them(tmp_path: Path) -
     ]
     assert [label[4] for label in labels[:3]] == ["as it is", "CRF 23", "CRF 35"] and left == ["p09_c.mp4"]
     assert not any(label[2] for label in labels) and labels[0][1] == "p01"
+
+
+def test_own_swaps_are_judged_by_the_fold_that_never_saw_whose_face_was_replaced(tmp_path: Path) -> None:
+    first, second = fold(tmp_path, "f0", ["p01"]), fold(tmp_path, "f1", ["p03"])
+
+    def swap(destination: str) -> Any:
+        (tmp_path / destination / "model" / "graphics").mkdir(parents=True)
+        return SimpleNamespace(
+            root=tmp_path / destination,
+            result=tmp_path / destination / "result",
+            clip=lambda role: tmp_path / destination / "data_dst.mp4",
+            names=lambda role: [f"{destination}_x.mp4"],
+            models=lambda: ["graphics"],
+        )
+
+    jobs, labels = own_jobs([swap("p01"), swap("p03")], None, folds_of(tmp_path))
+    assert [job.detector for job in jobs] == [first, first, second, second]
+    assert [label[2] for label in labels] == [1, 0, 1, 0] and [label[1] for label in labels[::2]] == ["p01", "p03"]
+    assert jobs[1].like == jobs[0].path and jobs[0].mask is not None
+    with pytest.raises(InputError, match="No fold held out p09"):
+        own_jobs([swap("p09")], None, folds_of(tmp_path))
 
 
 def test_folds_that_overlap_or_are_none_are_refused(tmp_path: Path) -> None:
