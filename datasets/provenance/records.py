@@ -173,7 +173,7 @@ def remember(record: Record, again: bool = False) -> None:
 def _same_making(held: Record, other: Record) -> bool:
     """Whether two records are of one making: of the same files, in the same way."""
     names = ("kind", "title", "method", "format", "recipe", "ingredients")
-    return all(json.dumps(getattr(held, n), default=dict) == json.dumps(getattr(other, n), default=dict) for n in names)
+    return all(_text(getattr(held, name)) == _text(getattr(other, name)) for name in names)
 
 
 def find(id: str) -> Record | None:
