@@ -49,7 +49,7 @@ from datasets.errors import InputError, Refused
 from datasets.provenance.consent import BASES, Consent, Role, why_not
 
 RAW_CRF = 0
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.]{0,39}$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]{0,39}$")]
 
 
 class _Part(BaseModel):
