@@ -102,6 +102,9 @@ def probe(
     seed: int = 0,
     repeats: int = REPEATS,
     exchanges: int = EXCHANGES,
+    limit: float = LIMIT,
+    certain: float = CERTAIN,
+    fewest: int = FEWEST_GROUPS,
 ) -> ProbeResult:
     """Try to tell fakes from their originals by what was measured of each.
 
@@ -115,6 +118,7 @@ def probe(
         people: (N,) who each pair is of; by default each of another.
         repeats: of the cross-validation, with other folds.
         exchanges: how often labels are exchanged, for ``chance``.
+        limit: of the AUC. certain: so small ``chance`` has to be for a leak. fewest: people below which nothing is said.
     """
     fake, original = np.asarray(fake, dtype=np.float64), np.asarray(original, dtype=np.float64)
     if fake.shape != original.shape or fake.ndim != 2:
@@ -128,10 +132,10 @@ def probe(
     groups = int(group.max()) + 1 if count else 0
     from threadpoolctl import threadpool_limits
 
-    if groups < FEWEST_GROUPS:
+    if groups < fewest:
         nothing = float("nan")
         return ProbeResult(
-            name, nothing, (0.0, 1.0), 1.0, nothing, 1.0, count, groups, "cannot tell", 4 * FEWEST_GROUPS
+            name, nothing, (0.0, 1.0), 1.0, nothing, 1.0, count, groups, "cannot tell", 4 * fewest
         )
     rng = np.random.default_rng(seed)
     with threadpool_limits(1):  # matrices of some 80 rows: threads only wait for each other
@@ -148,11 +152,11 @@ def probe(
         )
     low, high = _interval(*scores, group, rng)
     verdict: Verdict = "cannot tell"
-    if auc > LIMIT and chance <= CERTAIN:
+    if auc > limit and chance <= certain:
         verdict = "leak"
-    elif high <= LIMIT and high - auc <= LIMIT - 0.5:
+    elif high <= limit and high - auc <= limit - 0.5:
         verdict = "passed"
-    needed = max(groups + 1, int(np.ceil(groups * ((high - auc) / (LIMIT - 0.5)) ** 2)))
+    needed = max(groups + 1, int(np.ceil(groups * ((high - auc) / (limit - 0.5)) ** 2)))
     return ProbeResult(name, auc, (low, high), chance, within, within_chance, count, groups, verdict, needed)
 
 
