@@ -72,6 +72,17 @@ def audit(folder: Path, workers: int = 0, seed: int = 0, progress: Progress = si
     return report
 
 
+def keep(folder: Path, report: AuditReport, progress: Progress = silent) -> None:
+    """Write the outcome beside the manifest, and into the card."""
+    from datasets.atomic import write_json
+    from datasets.card import AUDIT, write_card
+    from datasets.manifest import read_index
+
+    known = dict(read_index(folder, check=False).sha256)
+    write_json(Path(folder) / AUDIT, {"manifest": known} | report.to_json())
+    write_card(folder, progress)
+
+
 def _drawn(data: LabelledSet, seed: int) -> list[tuple[ClipRow, ClipRow]]:
     """The pairs that are compared: all, or of a larger set some of every level."""
     pairs = [pair for pair in data.pairs() if "." in pair[0].file.rsplit("/", 1)[-1]]

@@ -85,12 +85,13 @@ def check_room(plan: Plan, root: Path, done: int = 0) -> None:
     wanted = cost.bytes + cost.working - done
     if wanted > DISK_SHARE * free:
         raise InputError(
-            f"The plan needs about {_size(wanted)}, and only {_size(free)} are free at {there}; take shorter or smaller "
+            f"The plan needs about {size_words(wanted)}, and only {size_words(free)} are free at {there}; take shorter or smaller "
             "clips, fewer pairs or levels, or another disk."
         )
 
 
-def _size(count: float) -> str:
+def size_words(count: float) -> str:
+    """A number of bytes for a person."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
