@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 SPLITS = ("train", "val", "test")
-EXHAUSTIVE = 200_000  # ways to look at all of; beyond that the largest component is placed first, then improved
+EXHAUSTIVE = 7_000  # ways to look at all of; beyond that the largest component is placed first, then improved
 
 
 @dataclass(frozen=True)

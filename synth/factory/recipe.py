@@ -148,11 +148,16 @@ class ClipsPart(_Part):
 
 
 class SplitsPart(_Part):
-    """Shares of the clips; they need not add up to 1."""
+    """Shares of the clips; they need not add up to 1. Where some are given, those that are not are 0."""
 
     train: Annotated[float, Field(ge=0)] = 0.7
     val: Annotated[float, Field(ge=0)] = 0.15
     test: Annotated[float, Field(ge=0)] = 0.15
+
+    @model_validator(mode="before")
+    @classmethod
+    def _given(cls, value: Any) -> Any:
+        return {"train": 0, "val": 0, "test": 0} | value if isinstance(value, dict) and value else value
 
     @model_validator(mode="after")
     def _something(self) -> SplitsPart:

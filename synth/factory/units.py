@@ -7,6 +7,7 @@ same: ids are derived, seeds are the unit's own, and one thread computes.
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -57,8 +58,9 @@ def perform(unit: Unit, site: Site, progress: Progress = silent) -> dict[str, An
     Raises:
         CounterfaceError: with a sentence for a person; nothing is left half-written.
     """
+    began = time.monotonic()
     row = _DOING[unit.kind](unit, site, progress)
-    write_row(site.root, unit, row)
+    write_row(site.root, unit, row, time.monotonic() - began)
     return row
 
 
