@@ -224,8 +224,8 @@ def _middle(data: LabelledSet, clip: ClipRow, frame: int | None) -> FaceCrop | N
     """A face of the middle of a clip, or of that frame; the one that the clip is about."""
     crops = [
         crop
-        for crop in data.crops(clip, CELL, "full", most=None if frame is not None else 1)
-        if crop.face.identity == clip.target and frame in (None, crop.face.frame)
+        for crop in data.crops(clip, CELL, "full", most=1, frames=None if frame is None else [frame])
+        if crop.face.identity == clip.target
     ]
     return crops[0] if crops else None
 

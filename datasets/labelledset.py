@@ -111,6 +111,7 @@ class LabelledSet:
         every: int = 1,
         most: int | None = None,
         masks: bool = True,
+        frames: Sequence[int] | None = None,
     ) -> Iterator[FaceCrop]:
         """The faces of a clip, cut out as its frames are decoded; memory does not grow with the clip.
 
@@ -118,6 +119,7 @@ class LabelledSet:
             size: side, pixels. coverage: as ``datasets.faces.align``.
             every: of every how manieth frame. most: of so many frames at most, spread evenly.
             masks: read the swap masks as well; else they are zeros.
+            frames: of these frames alone, ascending; those without a face are passed over.
 
         Raises:
             InputError: a file is gone or damaged, or shorter than the manifest says.
@@ -128,10 +130,11 @@ class LabelledSet:
         by_frame: dict[int, list[LabelledFace]] = {}
         for face in self.faces(clip.clip):
             by_frame.setdefault(face.frame, []).append(face)
-        wanted = chosen_frames(sorted(by_frame), every, most)
+        known = sorted(by_frame) if frames is None else [frame for frame in frames if frame in by_frame]
+        wanted = chosen_frames(known, every, most)
         path = self.path(clip.file)
         sparse = len(wanted) * 4 < clip.frames
-        frames = frames_at(path, wanted) if sparse else read_frames(path)
+        pictures = frames_at(path, wanted) if sparse else read_frames(path)
         with_mask = masks and clip.mask is not None
         mask_frames = iter(())
         if with_mask:
@@ -139,7 +142,7 @@ class LabelledSet:
             file = self.path(clip.mask)
             mask_frames = frames_at(file, wanted) if sparse else read_frames(file)  # type: ignore[assignment]
         left = set(wanted)
-        for frame in frames:
+        for frame in pictures:
             truth = next(mask_frames, None) if with_mask else None
             if frame.index not in left:
                 continue

@@ -228,5 +228,9 @@ def _probes(
 def _probe(name: str, fake: np.ndarray, real: np.ndarray, people: list[str]) -> ProbeResult:
     """A probe with the limit of this audit; few people give few ways to exchange labels, so less certainty is asked."""
     groups = len(set(people))
-    certain = CERTAIN if groups >= FEWEST_GROUPS else max(CERTAIN_OF_FEW, 2.0 ** (2 - groups))
+    certain = CERTAIN if groups >= FEWEST_GROUPS else max(CERTAIN_OF_FEW, 2.0 ** (3 - groups))
+    # Exchanging labels is nearly all of the work, and it only matters where the AUC is over the limit.
+    quick = probe(name, fake, real, people, exchanges=0, limit=LIMIT, fewest=FEWEST)
+    if not quick.auc > LIMIT:
+        return quick
     return probe(name, fake, real, people, limit=LIMIT, certain=certain, fewest=FEWEST)

@@ -1,7 +1,7 @@
 """About what a unit costs: seconds of one core and bytes on the disk, from what was measured.
 
 The constants are of one core of a shared virtual machine (AMD EPYC) and pictures of about 512 x 512;
-``benchmarks/datasetbuild.py`` measures them anew. They are for planning: a build never depends on them.
+``python -m benchmarks.factorycost DATASET`` measures them anew. They are for planning: a build never depends on them.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from typing import Any
 
 REFERENCE_PIXELS = 512 * 512
 # Seconds a frame at the reference size, and seconds a unit, whatever its length.
-FRAME = {"footage": 0.012, "faces": 0.030, "render": 0.045, "encode": 0.014}
-FIXED = {"footage": 0.5, "faces": 2.0, "train": 4.0, "render": 1.5, "encode": 1.0}
+FRAME = {"footage": 0.008, "faces": 0.022, "render": 0.036, "encode": 0.007}
+FIXED = {"footage": 0.4, "faces": 1.0, "train": 4.0, "render": 1.2, "encode": 0.5}
 # What a method adds to each frame that it renders, and seconds a step of its training.
-METHOD_FRAME = {"graphics": 0.09, "self-blend": 0.03, "reenact": 0.09, "quick96": 0.06}
-STEP = {"quick96": 0.35, "reenact": 0.55}
+METHOD_FRAME = {"graphics": 0.10, "self-blend": 0.005, "reenact": 0.10, "quick96": 0.08}
+STEP = {"quick96": 0.29, "reenact": 0.55}
 OTHER_METHOD_FRAME, OTHER_STEP = 0.10, 1.0
-# Bytes a pixel and frame by CRF: every 6 steps halve what is left, from 18 on; 0 is lossless.
-LOSSLESS_BYTES, CRF18_BYTES, HALVED_BY = 0.55, 0.035, 5.0
-MASK_BYTES = 0.012
-FACE_BYTES, GEOMETRY_BYTES = 45_000.0, 6_500.0
-MODEL_BYTES = {"graphics": 12e6, "self-blend": 1e4, "reenact": 30e6, "quick96": 40e6}
+# Bytes a pixel and frame: without loss, and at CRF 18, from which on every so many steps halve them.
+LOSSLESS_BYTES, CRF18_BYTES, HALVED_BY = 0.16, 0.0055, 5.3
+MASK_BYTES = 0.02
+FACE_BYTES, GEOMETRY_BYTES = 45_000.0, 8_700.0
+MODEL_BYTES = {"graphics": 5e6, "self-blend": 1e4, "reenact": 30e6, "quick96": 90e6}
 OTHER_MODEL_BYTES = 400e6
 CREDENTIALS_BYTES = 30_000.0
 
