@@ -124,8 +124,10 @@ class LabelledSet:
         Raises:
             InputError: a file is gone or damaged, or shorter than the manifest says.
         """
+        import cv2
+
         from datasets.faces.align import rescale_affine, warp_crop
-        from datasets.video import frames_at, read_frames
+        from datasets.video import frames_at, read_frames, read_grey
 
         by_frame: dict[int, list[LabelledFace]] = {}
         for face in self.faces(clip.clip):
@@ -136,14 +138,14 @@ class LabelledSet:
         sparse = len(wanted) * 4 < clip.frames
         pictures = frames_at(path, wanted) if sparse else read_frames(path)
         with_mask = masks and clip.mask is not None
-        mask_frames = iter(())
+        truths: Iterator[np.ndarray] = iter(())
         if with_mask:
             assert clip.mask is not None
             file = self.path(clip.mask)
-            mask_frames = frames_at(file, wanted) if sparse else read_frames(file)  # type: ignore[assignment]
+            truths = (f.image[..., 0] for f in frames_at(file, wanted)) if sparse else (g for g, _, _ in read_grey(file))
         left = set(wanted)
         for frame in pictures:
-            truth = next(mask_frames, None) if with_mask else None
+            truth = next(truths, None) if with_mask else None
             if frame.index not in left:
                 continue
             left.discard(frame.index)
@@ -152,7 +154,8 @@ class LabelledSet:
                 affine = rescale_affine(affine, CROP_SIZE, CROP_COVERAGE, size, coverage)
                 mask = np.zeros((size, size), np.uint8)
                 if truth is not None and face.label == "fake":
-                    mask = warp_crop(np.ascontiguousarray(truth.image[..., 0]), affine, size)
+                    # A mask has no texture that could alias: one warp does.
+                    mask = cv2.warpAffine(np.ascontiguousarray(truth), affine, (size, size), flags=cv2.INTER_LINEAR)
                 yield FaceCrop(warp_crop(frame.image, affine, size), mask, clip, face)
         if left:
             raise InputError(f"{path} ends before frame {min(left)}, which the manifest names; build it again.")

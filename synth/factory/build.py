@@ -183,7 +183,7 @@ def _run(left: list[Unit], done: set[str], executor: Executor, progress: Progres
     waiting = {unit.id: unit for unit in left}
     missing = {unit.id: {need for need in unit.needs if need in waiting} for unit in left}
     total, finished, given = len(left), 0, 0
-    whole, spent = sum(unit.cost.seconds for unit in left), 0.0
+    whole = sum(unit.cost.seconds for unit in left)
     tell(progress, f"{total} units to do, {len(done)} done already; about {whole / 60:.0f} min of one core.")
     try:
         with StopRequested() as stop:
@@ -200,7 +200,6 @@ def _run(left: list[Unit], done: set[str], executor: Executor, progress: Progres
                     raise Interrupted("Stopped. The same command goes on from what is done.")
                 for one in executor.finished():
                     finished += 1
-                    spent += next(unit.cost.seconds for unit in left if unit.id == one)
                     for needs in missing.values():
                         needs.discard(one)
                     progress("building", finished, total, one)

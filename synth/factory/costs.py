@@ -1,7 +1,7 @@
 """About what a unit costs: seconds of one core and bytes on the disk, from what was measured.
 
 The constants are of one core of a shared virtual machine (AMD EPYC) and pictures of about 512 x 512;
-``python -m benchmarks.factorycost DATASET`` measures them anew. They are for planning: a build never depends on them.
+``python -m benchmarks.factoryscale --measured DATASET`` measures them anew. They are for planning: a build never depends on them.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ OTHER_METHOD_FRAME, OTHER_STEP = 0.10, 1.0
 LOSSLESS_BYTES, CRF18_BYTES, HALVED_BY = 0.16, 0.0055, 5.3
 MASK_BYTES = 0.02
 FACE_BYTES, GEOMETRY_BYTES = 45_000.0, 8_700.0
-MODEL_BYTES = {"graphics": 5e6, "self-blend": 1e4, "reenact": 30e6, "quick96": 90e6}
-OTHER_MODEL_BYTES = 400e6
+MODEL_BYTES = {"graphics": 10e6, "self-blend": 1e4, "reenact": 15e6, "quick96": 10e6}
+OTHER_MODEL_BYTES = 150e6
 CREDENTIALS_BYTES = 30_000.0
 
 

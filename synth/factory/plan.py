@@ -34,7 +34,7 @@ class Unit:
     Attributes:
         kind, name: together its id.
         params: plain values that decide its outcome.
-        needs: ids of the units that come before it.
+        needs: ids of the units whose files it reads.
         makes: files and folders that it makes, below the data set's folder.
         key: hash of ``params`` and of the keys of what it needs.
         cost: estimated.
@@ -121,15 +121,17 @@ def chosen_pairs(recipe: Recipe) -> list[tuple[str, str]]:
     every = [(source, target) for target in names for source in names if source != target]
     if recipe.pairs.kind == "all":
         return every
-    rng, counts = random.Random(recipe.seed), Counter[str]()
-    left, chosen = list(every), list[tuple[str, str]]()
-    rng.shuffle(left)
-    while len(chosen) < (recipe.pairs.count or 0):
-        pair = min(left, key=lambda one: (counts[one[1]], counts[one[0]]))
-        left.remove(pair)
-        counts.update(pair)
-        chosen.append(pair)
-    return sorted(chosen, key=every.index)
+    rng, taken, given = random.Random(recipe.seed), Counter[str](), Counter[str]()
+    chosen = set[tuple[str, str]]()
+    left = {target: [source for source in names if source != target] for target in names}
+    for _ in range(recipe.pairs.count or 0):
+        target = min((one for one in names if left[one]), key=lambda one: (taken[one], rng.random()))
+        source = min(left[target], key=lambda one: (given[one], rng.random()))
+        left[target].remove(source)
+        taken[target] += 1
+        given[source] += 1
+        chosen.add((source, target))
+    return [pair for pair in every if pair in chosen]
 
 
 def footage_name(person: str, number: int) -> str:
@@ -157,7 +159,7 @@ def planned(recipe: Recipe, footage: Mapping[str, Footage], ids: Mapping[str, st
         cut = plan.add("footage", name, about, (), (f"{WORK}/footage/{name}.mp4",))
         looks = {"frames": held.frames, "pixels": about["pixels"]}
         plan.add("faces", name, looks, (cut,), (f"{WORK}/faces/{name}", f"geometry/{name}.parquet"))
-        _take(plan, Take(name, name, name.rsplit("_", 1)[0]), {}, (f"faces/{name}",), looks, ids)
+        _take(plan, Take(name, name, name.rsplit("_", 1)[0]), {}, (cut,), looks, ids)
     for method in recipe.methods:
         kind = method_class(method.name)
         alone = "source" not in getattr(kind, "uses", ("source", "destination"))
@@ -192,7 +194,8 @@ def _model(
         looks |= {"method": method.name, "model": name, "composite": method.composite, "settings_sha256": settings}
         looks |= {"seed": about["seed"], "source_footage": clips[source] if source != target else []}
         take = Take(f"{one}-{source}-{method.name}", one, target, source, method.name)
-        _take(plan, take, looks, (train,), looks, ids)
+        files = [f"footage/{name}" for name in dict.fromkeys((one, *looks["source_footage"]))]
+        _take(plan, take, looks, (*files, f"faces/{one}", train), looks, ids)
 
 
 def _take(

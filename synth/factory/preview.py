@@ -23,28 +23,26 @@ def makespan(units: Sequence[Unit], workers: int, serial: bool = True) -> float:
 
     What only one worker can do at a time (:data:`SERIAL`) is waited for in the order of asking.
     """
-    left = {unit.id: {need for need in unit.needs} for unit in units}
     known = {unit.id: unit for unit in units}
+    left = {unit.id: {need for need in unit.needs if need in known} for unit in units}
     after: dict[str, list[str]] = {}
-    for unit in units:
-        left[unit.id] &= set(known)
-        for need in left[unit.id]:
-            after.setdefault(need, []).append(unit.id)
+    for one, needs in left.items():
+        for need in needs:
+            after.setdefault(need, []).append(one)
     ready = [(-known[one].cost.seconds, one) for one, needs in left.items() if not needs]
     heapq.heapify(ready)
-    running: list[tuple[float, str]] = []
+    running: list[tuple[float, bool, str]] = []
     now, free, table = START if workers > 1 else 0.0, workers, 0.0
     while ready or running:
         while ready and free:
             _, one = heapq.heappop(ready)
-            unit = known[one]
-            end = now + unit.cost.seconds
-            if serial:
-                table = max(table, end) + SERIAL[unit.kind]
-                end = table
-            heapq.heappush(running, (end, one))
+            heapq.heappush(running, (now + known[one].cost.seconds, not serial, one))
             free -= 1
-        now, one = heapq.heappop(running)
+        now, recorded, one = heapq.heappop(running)
+        if not recorded:
+            table = max(table, now) + SERIAL[known[one].kind]
+            heapq.heappush(running, (table, True, one))
+            continue
         free += 1
         for follower in after.get(one, ()):
             left[follower].discard(one)

@@ -61,6 +61,8 @@ def perform(unit: Unit, site: Site, progress: Progress = silent) -> dict[str, An
     began = time.monotonic()
     row = _DOING[unit.kind](unit, site, progress)
     write_row(site.root, unit, row, time.monotonic() - began)
+    if unit.kind == "train":
+        _forget_training(site.root / unit.makes[0])
     return row
 
 
@@ -179,6 +181,14 @@ def _train(unit: Unit, site: Site, progress: Progress) -> dict[str, Any]:
         raise InputError(f"{unit.name} left no model.")
     _models.cache_clear()
     return {"sha256": tensors_hash(folder)}
+
+
+def _forget_training(folder: Path) -> None:
+    """Remove what only a training that goes on needs: most of what a model takes on the disk."""
+    from datasets.trainingstate import BACKUPS, STATE
+
+    for name in (STATE, BACKUPS):
+        remove(folder / name)
 
 
 @lru_cache(maxsize=KEPT_MODELS)

@@ -168,10 +168,9 @@ def test_a_mask_fits_where_the_difference_is() -> None:
     assert fit_of_mask(fake, original, np.zeros_like(mask)) is None
 
 
-@pytest.mark.parametrize("people", [6, 12])
-def test_a_leak_is_found_with_few_people_too(people: int) -> None:
+def test_a_leak_is_found_with_few_people_too() -> None:
     rng = np.random.default_rng(1)
-    who = [f"p{i % people}" for i in range(4 * people)]
+    who = [f"p{i % 6}" for i in range(12)]
     noise = rng.normal(size=(2, len(who), 5))
     leak = noise[0].copy()
     leak[:, 2] += 6
