@@ -3,8 +3,8 @@
     python -m benchmarks.factoryreader DATASET [--workers 2] [--batches 200]      crops a second (200 asked)
     python -m benchmarks.factoryreader DATASET --audit [--clips 300]              seconds (180 asked)
 
-With ``--audit`` a stand-in of so many clips is made first, in a temporary folder: the set's own clips under other names,
-as other people, so that every one is decoded anew.
+With ``--audit`` a stand-in of so many clips is made first, in a temporary folder: the set's own clips under other
+names, as other people, so that every one is decoded anew.
 """
 
 from __future__ import annotations
@@ -81,7 +81,9 @@ def main(arguments: list[str] | None = None) -> None:
         began = time.monotonic()
         report = audit(made, options.workers)
         print("\n".join(report.words[:8]))
-        print(f"{time.monotonic() - began:.0f} s for {report.clips} clips, {options.workers} workers, {usable_cores()} cores")
+        print(
+            f"{time.monotonic() - began:.0f} s: {report.clips} clips; {options.workers} workers, {usable_cores()} cores"
+        )
 
 
 if __name__ == "__main__":

@@ -36,7 +36,8 @@ def plan(people: int, pairs: int, seconds: float, steps: int) -> Plan:
     )
     frames = round(seconds * RATE)
     footage = {
-        footage_name(person.name, 0): Footage(Path("a.mp4"), "0" * 64, 0.0, frames, SIZE, SIZE) for person in recipe.people
+        footage_name(person.name, 0): Footage(Path("a.mp4"), "0" * 64, 0.0, frames, SIZE, SIZE)
+        for person in recipe.people
     }
     return planned(recipe, footage)
 
@@ -72,7 +73,7 @@ def main(arguments: list[str] | None = None) -> None:
     units, cost, clips = list(made.units.values()), made.cost, len(made.takes)
     print(f"{clips} clips at {len(made.recipe.levels)} levels, {len(units)} units: {made.counts()}")
     print(f"{cost.seconds / 3600:.1f} core-hours, {cost.seconds / clips:.1f} core-seconds a clip")
-    print(f"{cost.bytes / 1e9:.1f} GB, {cost.bytes / clips / 1e6:.1f} MB a clip; working files {cost.working / 1e9:.1f} GB")
+    print(f"{cost.bytes / 1e9:.1f} GB, {cost.bytes / clips / 1e6:.1f} MB a clip; working {cost.working / 1e9:.1f} GB")
     by = defaultdict(float)
     for unit in units:
         by[unit.kind] += unit.cost.seconds
@@ -82,7 +83,7 @@ def main(arguments: list[str] | None = None) -> None:
     whole = makespan(units, 1)
     for workers in WORKERS:
         took = makespan(units, workers)
-        print(f"  {workers:4d} workers: {took / 60:7.1f} min, {whole / took:6.1f} times as fast, {whole / took / workers:4.0%}")
+        print(f"  {workers:4d} workers: {took / 60:7.1f} min, {whole / took:6.1f} times, {whole / took / workers:4.0%}")
 
 
 if __name__ == "__main__":

@@ -86,7 +86,9 @@ def _contents(data: LabelledSet) -> list[str]:
         "| --- | --- | --- | --- |",
     ]
     counts = data.counts()
-    for split, level in dict.fromkeys((clip.split, clip.level) for clip in sorted(clips, key=lambda c: (c.split, c.level))):
+    for split, level in dict.fromkeys(
+        (clip.split, clip.level) for clip in sorted(clips, key=lambda c: (c.split, c.level))
+    ):
         said.append(f"| {split} | {level} | {counts[split, level, 'real']} | {counts[split, level, 'fake']} |")
     methods = Counter(clip.method for clip in clips if clip.is_fake and clip.level == data.levels[0])
     said += ["", "| method | fakes | frames changed |", "| --- | --- | --- |"]
@@ -105,8 +107,8 @@ def _making(data: LabelledSet) -> list[str]:
     said = [
         f"Built with {index.made_by} from the recipe `recipe.toml` (SHA-256 {index.recipe_sha256}), seed "
         f"{about.get('seed')}. Real clips and fakes go through one path: cut, (swapped,) marked, encoded without loss, "
-        "then at each level. Each clip carries an invisible watermark with an id of its own, a visible badge, and Content "
-        "Credentials, both classes alike.",
+        "then at each level. Each clip carries an invisible watermark with an id of its own, a visible badge, and "
+        "Content Credentials, both classes alike.",
         "",
     ]
     for name, how in about.get("methods", {}).items():
@@ -139,7 +141,9 @@ def _limits(data: LabelledSet) -> list[str]:
         said.append(f"- Fakes by {', '.join(made)} alone: a detector that knows them may not know other methods.")
     alone = [clip for clip in clips if clip.is_fake and clip.source == clip.target]
     if alone:
-        said.append("- Where source and target are one person, the face is that person's own, changed: no other identity.")
+        said.append(
+            "- Where source and target are one person, the face is that person's own, changed: no other identity."
+        )
     sizes = sorted({f"{clip.width} x {clip.height}" for clip in clips})
     said.append(f"- Pictures of {', '.join(sizes[:6])}{' and other sizes' if len(sizes) > 6 else ''}.")
     empty = [split for split in ("train", "val", "test") if not any(clip.split == split for clip in clips)]
@@ -183,7 +187,7 @@ def write_strip(data: LabelledSet) -> bool:
         return False
     records: dict[str, Consent] = {}
     files: dict[str, Path] = {}
-    columns = []
+    columns: list[list[np.ndarray]] = []
     for original, fakes in chosen:
         for clip in (original, *fakes):
             files[clip.file] = data.path(clip.file)
@@ -198,8 +202,8 @@ def write_strip(data: LabelledSet) -> bool:
         return False
     rows = max(len(column) for column in columns)
     image = np.full((rows * CELL, len(columns) * CELL, 3), 24, np.uint8)
-    for x, column in enumerate(columns):
-        for y, cell in enumerate(column):
+    for x, cells in enumerate(columns):
+        for y, cell in enumerate(cells):
             image[y * CELL : (y + 1) * CELL, x * CELL : (x + 1) * CELL] = cell
     parts = tuple(Ingredient(path, Path(name).name, "componentOf") for name, path in files.items())
     making = Making(STRIP, "strip of samples", tuple(records.values()), parts, {}, "report")

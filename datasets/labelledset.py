@@ -11,7 +11,17 @@ from pathlib import Path
 import numpy as np
 
 from datasets.errors import InputError
-from datasets.manifest import CROP_COVERAGE, CROP_SIZE, FACES, ClipRow, Index, LabelledFace, read_clips, read_index
+from datasets.manifest import (
+    CROP_COVERAGE,
+    CROP_SIZE,
+    FACES,
+    ClipRow,
+    Index,
+    LabelledFace,
+    read_clips,
+    read_index,
+    row_of,
+)
 
 
 @dataclass(frozen=True)
@@ -93,7 +103,8 @@ class LabelledSet:
         """(fake, its own original at the same level); a fake whose original is not in the set is left out."""
         known = {(clip.clip, clip.level): clip for clip in self.clips if not clip.is_fake}
         fakes = self.select(level=level, label="fake")
-        return [(fake, known[fake.original, fake.level]) for fake in fakes if (fake.original, fake.level) in known]
+        keys = [(fake.original or "", fake.level) for fake in fakes]
+        return [(fake, known[key]) for fake, key in zip(fakes, keys, strict=True) if key in known]
 
     def faces(self, clip: str) -> list[LabelledFace]:
         """The faces of a clip, in frame order."""
@@ -142,7 +153,9 @@ class LabelledSet:
         if with_mask:
             assert clip.mask is not None
             file = self.path(clip.mask)
-            truths = (f.image[..., 0] for f in frames_at(file, wanted)) if sparse else (g for g, _, _ in read_grey(file))
+            truths = (
+                (f.image[..., 0] for f in frames_at(file, wanted)) if sparse else (g for g, _, _ in read_grey(file))
+            )
         left = set(wanted)
         for frame in pictures:
             truth = next(truths, None) if with_mask else None
@@ -152,7 +165,7 @@ class LabelledSet:
             for face in by_frame[frame.index]:
                 affine = np.array(face.affine, np.float64).reshape(2, 3)
                 affine = rescale_affine(affine, CROP_SIZE, CROP_COVERAGE, size, coverage)
-                mask = np.zeros((size, size), np.uint8)
+                mask: np.ndarray = np.zeros((size, size), np.uint8)
                 if truth is not None and face.label == "fake":
                     # A mask has no texture that could alias: one warp does.
                     mask = cv2.warpAffine(np.ascontiguousarray(truth), affine, (size, size), flags=cv2.INTER_LINEAR)
@@ -179,10 +192,9 @@ def faces_of(folder: Path, clips: Sequence[str]) -> Iterator[LabelledFace]:
     import pyarrow.parquet as pq
 
     file = Path(folder) / f"{FACES}.parquet"
-    lists = ("box", "points", "affine", "consent")
     try:
         table = pq.read_table(file, filters=[("clip", "in", list(clips))], partitioning=None, use_threads=False)
         for row in table.to_pylist():
-            yield LabelledFace(**row | {name: tuple(row[name]) for name in lists})
+            yield row_of(LabelledFace, row)
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(f"{file} is damaged or gone; the same counterface dataset build writes it anew.") from error

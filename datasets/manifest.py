@@ -199,7 +199,7 @@ def _write_table(folder: Path, name: str, kind: type, rows: Iterable[Any]) -> di
     with replacing(table) as one, replacing(lines) as other:
         with pq.ParquetWriter(one, wanted) as parquet, other.open("w", encoding="utf-8") as text:
             for part in _parts(rows, BATCH):
-                tables = [_table(row) for row in part]
+                tables = [table_of(row) for row in part]
                 parquet.write_table(pa.Table.from_pylist(tables, schema=wanted))
                 text.writelines(json.dumps(held, ensure_ascii=False) + "\n" for held in tables)
         return {table.name: _sha256(one), lines.name: _sha256(other)}
@@ -216,8 +216,17 @@ def _parts(rows: Iterable[Any], count: int) -> Iterator[list[Any]]:
         yield part
 
 
-def _table(row: Any) -> dict[str, Any]:
+def table_of(row: Any) -> dict[str, Any]:
+    """A row as plain values, lists for tuples."""
     return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(row).items()}
+
+
+def row_of(kind: type[Row], table: Mapping[str, Any]) -> Row:
+    """A row from plain values; names that it does not know are passed over. Raises TypeError where one is missing."""
+    known = {one.name for one in fields(kind)}
+    values: dict[str, Any] = {name: value for name, value in table.items() if name in known}
+    values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+    return kind(**values)
 
 
 def _sha256(path: Path) -> str:
@@ -280,7 +289,6 @@ def _read(file: Path, kind: type[Row], clips: frozenset[str] | None = None) -> I
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    lists = [one.name for one in fields(kind) if str(one.type).startswith("tuple[")]
     try:
         with pq.ParquetFile(file) as table:
             if table.schema_arrow != schema(kind):
@@ -288,6 +296,6 @@ def _read(file: Path, kind: type[Row], clips: frozenset[str] | None = None) -> I
             for batch in table.iter_batches(batch_size=BATCH):
                 for row in batch.to_pylist():
                     if clips is None or row["clip"] in clips:
-                        yield kind(**row | {name: tuple(row[name]) for name in lists})
+                        yield row_of(kind, row)
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(f"{file} is damaged; the same counterface dataset build writes it anew.") from error

@@ -1,6 +1,6 @@
 """Face crops for a training loop: a stream that several workers and several machines share without reading one twice.
 
-    loader = DataLoader(FaceCrops(folder, split="train"), batch_size=32, num_workers=2)
+loader = DataLoader(FaceCrops(folder, split="train"), batch_size=32, num_workers=2)
 """
 
 from __future__ import annotations

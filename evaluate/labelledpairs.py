@@ -54,7 +54,7 @@ class LabelledPair:
 
 
 def is_labelled(folder: Path) -> bool:
-    """Whether a folder is a labelled data set, or holds clips whose Credentials say that they are a studio's original."""
+    """Whether a folder is a labelled data set, or holds clips whose Credentials say that they are an original."""
     return is_dataset(folder) or any(said.by_studio and said.kind == ORIGINAL for _, said in _clips(folder))
 
 

@@ -10,7 +10,12 @@ from footage import living, write_clip
 
 FRAMES = 12
 # Person, portrait, first frame, mirrored: the same portrait at other times and mirrored stands for another person.
-PEOPLE = (("hop", "hopper", 0, False), ("ast", "astronaut", 0, False), ("moh", "hopper", 30, True), ("tsa", "astronaut", 30, True))
+PEOPLE = (
+    ("hop", "hopper", 0, False),
+    ("ast", "astronaut", 0, False),
+    ("moh", "hopper", 30, True),
+    ("tsa", "astronaut", 30, True),
+)
 MANIFEST = ("clips.parquet", "clips.jsonl", "faces.parquet", "faces.jsonl", "dataset.json")
 
 
@@ -19,7 +24,9 @@ def footage(folder: Path, frames: int = FRAMES) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, portrait, first, mirrored in PEOPLE:
         images = living(portrait)[first : first + frames]
-        write_clip(folder / f"{name}.mp4", [np.ascontiguousarray(image[:, ::-1]) if mirrored else image for image in images])
+        write_clip(
+            folder / f"{name}.mp4", [np.ascontiguousarray(image[:, ::-1]) if mirrored else image for image in images]
+        )
 
 
 def recipe(
@@ -39,7 +46,9 @@ def recipe(
 def person(name: str, clips: str = "", consent: bool = True) -> str:
     """A person of a recipe, as text."""
     said = f'[[people]]\nname = "{name}"\nclips = [{clips or f""""{name}.mp4" """.strip()}]\n'
-    return said + ('consent = { basis = "public-domain", reference = "a portrait", date = 2026-01-01 }\n' if consent else "")
+    return said + (
+        'consent = { basis = "public-domain", reference = "a portrait", date = 2026-01-01 }\n' if consent else ""
+    )
 
 
 def write_recipe(folder: Path, text: str | None = None) -> Path:

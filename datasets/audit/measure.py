@@ -70,9 +70,9 @@ def measure_clip(folder: Path, clip: ClipRow, hashed: bool, check_marks: bool) -
             return ClipMeasures(clip.clip, clip.level)
         if clip.sha256 is not None and contents(path).sha256 != clip.sha256:
             return ClipMeasures(clip.clip, clip.level, f"{path} is not the file that the manifest describes")
-        if clip.mask is not None and clip.mask_sha256 is not None:
-            if contents(data.path(clip.mask)).sha256 != clip.mask_sha256:
-                return ClipMeasures(clip.clip, clip.level, f"the mask {clip.mask} is not the one of the manifest")
+        known = clip.mask_sha256
+        if clip.mask is not None and known is not None and contents(data.path(clip.mask)).sha256 != known:
+            return ClipMeasures(clip.clip, clip.level, f"the mask {clip.mask} is not the one of the manifest")
         marked, kind = None, None
         if check_marks and clip.watermark is not None:
             from datasets.provenance.reading import read_credentials

@@ -57,7 +57,7 @@ def _balance(clips: Sequence[ClipRow], report: AuditReport) -> None:
         counts[clip.target, clip.level][clip.label] += 1
     fakes_only = sorted({person for (person, _), own in counts.items() if own["fake"] and not own["real"]})
     if fakes_only:
-        said = f"{len(fakes_only)} identities are there as fakes alone ({some(fakes_only)}): the face gives the class away."
+        said = f"{len(fakes_only)} identities are there as fakes alone ({some(fakes_only)}): the face tells the class."
         report.add("balance", said)
     splits: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for clip in clips:

@@ -73,7 +73,9 @@ class ProbeResult:
             return f"{self.name}: cannot tell, {self.groups} people are too few to train and ask on."
         low, high = self.interval
         said = f"{self.name}: AUC {self.auc:.2f} ({low:.2f} to {high:.2f}{self._p(self.chance, '; ')})"
-        said += f", within pairs {self.within:.2f}{self._p(self.within_chance, ' (', ')')}, {self.n} pairs of {self.groups}"
+        said += (
+            f", within pairs {self.within:.2f}{self._p(self.within_chance, ' (', ')')}, {self.n} pairs of {self.groups}"
+        )
         if self.verdict == "cannot tell":
             return f"{said}: cannot tell, that takes about {self.needed}"
         return f"{said}: {self.verdict}"
@@ -123,7 +125,7 @@ def probe(
         people: (N,) who each pair is of; by default each of another.
         repeats: of the cross-validation, with other folds.
         exchanges: how often labels are exchanged, for ``chance``; with 0 it is not asked for, and nothing is a leak.
-        limit: of the AUC. certain: so small ``chance`` has to be for a leak. fewest: people below which nothing is said.
+        limit: of the AUC. certain: so small ``chance`` has to be for a leak. fewest: people that it takes.
     """
     fake, original = np.asarray(fake, dtype=np.float64), np.asarray(original, dtype=np.float64)
     if fake.shape != original.shape or fake.ndim != 2:
@@ -139,9 +141,7 @@ def probe(
 
     if groups < fewest:
         nothing = float("nan")
-        return ProbeResult(
-            name, nothing, (0.0, 1.0), 1.0, nothing, 1.0, count, groups, "cannot tell", 4 * fewest
-        )
+        return ProbeResult(name, nothing, (0.0, 1.0), 1.0, nothing, 1.0, count, groups, "cannot tell", 4 * fewest)
     rng = np.random.default_rng(seed)
     with threadpool_limits(1):  # matrices of some 80 rows: threads only wait for each other
         single = list(_folds(fake, original, group, repeats, np.random.default_rng([seed, 1])))

@@ -1,7 +1,7 @@
 """The audit of a labelled data set: every check, in processes, into one report.
 
-Files and identities are looked at one by one, headers pair by pair. The shortcut probes are classifiers that may see one
-thing only; how they come to a verdict is told in ``datasets.audit.probe``. Here the limit is AUC .6.
+Files and identities are looked at one by one, headers pair by pair. The shortcut probes are classifiers that may see
+one thing only; how they come to a verdict is told in ``datasets.audit.probe``. Here the limit is AUC .6.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def _files(data: LabelledSet, clips: dict[tuple[str, str], ClipMeasures], report
 def _marks(clips: dict[tuple[str, str], ClipMeasures], report: AuditReport) -> None:
     bare = sorted({found.clip for found in clips.values() if found.marked is False})
     if bare:
-        said = f"{len(bare)} clips do not carry this studio's Credentials with the watermark of the manifest: {some(bare)}."
+        said = f"{len(bare)} clips do not carry Credentials of this studio with the manifest's watermark: {some(bare)}."
         report.add("marks", said, tuple(bare))
 
 
@@ -163,10 +163,15 @@ def _masks(measured: list[PairMeasures], report: AuditReport) -> None:
             best[found.clip] = max(best.get(found.clip, 0.0), found.fit)
     for clip, fit in sorted(best.items()):
         if fit < FITS:
-            said = f"The mask of {clip} does not lie where the clip differs from its original (fit {fit:.2f}, 1 is perfect)."
+            said = (
+                f"The mask of {clip} does not lie where the clip differs from its original ({fit:.2f}; 1 is perfect)."
+            )
             report.add("mask", said, (clip,))
     if best:
-        report.figures["mask_fit"] = {"least": round(min(best.values()), 3), "median": round(float(np.median(list(best.values()))), 3)}
+        report.figures["mask_fit"] = {
+            "least": round(min(best.values()), 3),
+            "median": round(float(np.median(list(best.values()))), 3),
+        }
 
 
 def _headers(
@@ -213,15 +218,15 @@ def _probes(
         if result.verdict == "leak":
             report.add(
                 "shortcut",
-                f"The classes can be told apart by {name} alone: AUC {result.auc:.2f} on clips of people that the probe "
-                f"was not trained on (limit {LIMIT}).",
+                f"The classes can be told apart by {name} alone: AUC {result.auc:.2f} on clips of people that the "
+                f"probe was not trained on (limit {LIMIT}).",
             )
     progress("probing for shortcuts", len(seen), len(seen))
     unsure = [one.name for one in report.probes if one.verdict == "cannot tell"]
     if unsure:
         report.remarks.append(
-            f"With {len(set(people))} people nothing certain can be said of: {', '.join(unsure)}; each line says how many "
-            "it takes."
+            f"With {len(set(people))} people nothing certain can be said of: {', '.join(unsure)}; each line says "
+            "how many it takes."
         )
 
 

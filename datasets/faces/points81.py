@@ -1,7 +1,7 @@
 """The 81 points that detection benchmarks keep of a face, taken from the 478 of the mesh.
 
-The first 68 are those of the iBUG 300-W annotation (Sagonas et al., 2013): jaw, brows, nose, eyes, mouth; the last 13 go
-along the forehead, from the picture's left to its right.
+The first 68 are those of the iBUG 300-W annotation (Sagonas et al., 2013): jaw, brows, nose, eyes, mouth; the last 13
+go along the forehead, from the picture's left to its right.
 """
 
 from __future__ import annotations

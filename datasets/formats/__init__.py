@@ -1,4 +1,4 @@
-"""Layouts of the field's data sets, a file each with two functions: ``save(data, folder, ...)`` and ``load(folder, ...)``."""
+"""Layouts of the field's data sets: a file each, with ``save(data, folder, ...)`` and ``load(folder, ...)``."""
 
 from __future__ import annotations
 

@@ -106,7 +106,9 @@ def load(folder: Path, into: Path | None = None, progress: Progress = silent) ->
     listed = folder / LIST
     tests = set()
     if listed.is_file():
-        tests = {parts[1] for line in listed.read_text(encoding="utf-8").splitlines() if len(parts := line.split()) == 2}
+        tests = {
+            parts[1] for line in listed.read_text(encoding="utf-8").splitlines() if len(parts := line.split()) == 2
+        }
     clips = []
     for part in (REAL, MORE, FAKE):
         for file in videos(folder / part):

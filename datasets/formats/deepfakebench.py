@@ -8,9 +8,9 @@
     config_lines.yaml                        what to add to the benchmark's own two config files
 
 Its loader breaks on what does not keep eight rules, and the export keeps them: paths begin with ``./``; the stem of a
-frame is a number; at most 32 frames, spread evenly; no two videos have one name, real or fake; the word ``frames`` stands
-once in a path; masks carry the frame's name and are 0 or 255, landmarks are (81, 2); no video is empty; every label has
-every split. One level is one ``<Name>``, since only the loader's built-in sets may have several.
+frame is a number; at most 32 frames, spread evenly; no two videos have one name, real or fake; the word ``frames``
+stands once in a path; masks carry the frame's name and are 0 or 255, landmarks are (81, 2); no video is empty; every
+label has every split. One level is one ``<Name>``, since only the loader's built-in sets may have several.
 
 The pictures are outputs of the studio like any other: both classes leave through the one writer, marked and signed.
 """
@@ -101,11 +101,13 @@ def save(
 
 def _check(data: LabelledSet, clips: list[ClipRow]) -> None:
     if not data.faces(clips[0].clip):
-        raise InputError(f"{data.folder} has no rows of faces, which cutting frames needs; build a set, or import an export.")
+        raise InputError(
+            f"{data.folder} has no rows of faces, which cutting frames needs; build a set, or import an export."
+        )
     for clip in clips:
         for word in (data.index.name, clip.clip, clip.method or ""):
             if FRAMES in word:
-                raise InputError(f'DeepfakeBench\'s loader can\'t have "{FRAMES}" in a name, and {word} has it.')
+                raise InputError(f"DeepfakeBench's loader can't have \"{FRAMES}\" in a name, and {word} has it.")
         if not clip.consent or any(one not in data.index.consent for one in clip.consent):
             raise Refused(
                 f"The manifest has no consent record for the faces of {clip.clip}, so no pictures of them are made."

@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from datasets.errors import InputError
 from datasets.labelledset import LabelledSet
-from datasets.manifest import FAKE, REAL, ClipRow, LabelledFace, read_faces
+from datasets.manifest import FAKE, REAL, ClipRow, LabelledFace, read_faces, row_of, table_of
 from datasets.progress import Progress, silent
 
 OWN = "counterface"
@@ -94,8 +94,7 @@ def write_own(data: LabelledSet, placed: Sequence[Placed], folder: Path) -> None
             agreed = {name: getattr(one.layout, name) for name in AGREED}
             text.write(json.dumps({"row": row, "layout": agreed}, ensure_ascii=False) + "\n")
     masks = {one.row.clip: one.mask for one in placed}
-    faces = [vars(face) | {"mask": masks[face.clip]} for face in read_faces(data.folder, masks)]
-    tables = [{k: list(v) if isinstance(v, tuple) else v for k, v in face.items()} for face in faces]
+    tables = [table_of(face) | {"mask": masks[face.clip]} for face in read_faces(data.folder, masks)]
     pq.write_table(pa.Table.from_pylist(tables, schema=schema(LabelledFace)), own / FACES)
     about = {"name": data.index.name, "consent": data.index.consent, "splits": data.index.splits}
     (own / ABOUT).write_text(json.dumps(about | {"about": data.index.about}, ensure_ascii=False), encoding="utf-8")
@@ -115,13 +114,12 @@ def with_own(found: Loaded, folder: Path) -> Loaded:
     try:
         lines = [json.loads(line) for line in (own / ROWS).read_text(encoding="utf-8").splitlines()]
         about = json.loads((own / ABOUT).read_text(encoding="utf-8"))
-        faces = tuple(
-            LabelledFace(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
-            for row in pq.read_table(own / FACES).to_pylist()
-        )
-        rows = {line["row"]["file"]: (_row(line["row"]), line["layout"]) for line in lines}
+        faces = tuple(row_of(LabelledFace, row) for row in pq.read_table(own / FACES).to_pylist())
+        rows = {line["row"]["file"]: (row_of(ClipRow, line["row"]), line["layout"]) for line in lines}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{own} is damaged; delete that folder to load the layout without it, or export again.") from error
+        raise InputError(
+            f"{own} is damaged; delete that folder to load the layout without it, or export again."
+        ) from error
     there = {clip.file: clip for clip in found.clips}
     for file, clip in there.items():
         if file not in rows:
@@ -147,11 +145,6 @@ def with_own(found: Loaded, folder: Path) -> Loaded:
         about=about["about"],
         notes=notes,
     )
-
-
-def _row(held: Mapping[str, Any]) -> ClipRow:
-    known = {one.name for one in fields(ClipRow)}
-    return ClipRow(**{name: tuple(v) if isinstance(v, list) else v for name, v in held.items() if name in known})
 
 
 def picked_level(data: LabelledSet, level: str | None) -> str:
@@ -187,9 +180,7 @@ def described(clip: ClipRow, path: Path) -> ClipRow:
     from datasets.video import probe
 
     info = probe(path)
-    return replace(
-        clip, frames=info.frames, rate=round(float(info.rate), 6), width=info.width, height=info.height
-    )
+    return replace(clip, frames=info.frames, rate=round(float(info.rate), 6), width=info.width, height=info.height)
 
 
 def videos(folder: Path) -> list[Path]:

@@ -50,7 +50,7 @@ def save(data: LabelledSet, folder: Path, level: str | None = None, progress: Pr
         level: one level alone; else all.
     """
     numbers = {name: f"{number:03d}" for name, number in numbered(footage_of(clip) for clip in data.clips).items()}
-    people = {}
+    people: dict[str, str] = {}
     for clip in data.clips:
         people.setdefault(clip.target, numbers[footage_of(clip)])
     placed = [_placed(clip, numbers, people) for clip in data.clips if clip.level in picked_levels(data, level)]
@@ -130,7 +130,11 @@ def load(folder: Path, into: Path | None = None, progress: Progress = silent) ->
         if named is None:
             loose += 1
             continue
-        clips.append(_layout(_below(file, folder), file.stem, None, None, file.parts[-3], split.get(named["person"], "train"), None))
+        clips.append(
+            _layout(
+                _below(file, folder), file.stem, None, None, file.parts[-3], split.get(named["person"], "train"), None
+            )
+        )
     known = {clip.clip for clip in clips}
     for file in _found(folder, "manipulated_sequences"):
         named = FAKE_NAME.match(file.stem)
@@ -160,7 +164,12 @@ def load(folder: Path, into: Path | None = None, progress: Progress = silent) ->
 
 
 def _found(folder: Path, top: str) -> list[Path]:
-    return [file for part in sorted((folder / top).glob("*/*/videos")) if part.parent.name != "masks" for file in videos(part)]
+    return [
+        file
+        for part in sorted((folder / top).glob("*/*/videos"))
+        if part.parent.name != "masks"
+        for file in videos(part)
+    ]
 
 
 def _below(file: Path, folder: Path) -> str:

@@ -17,9 +17,9 @@ from typing import Any
 
 from datasets.atomic import replacing, write_json, write_text
 from datasets.errors import InputError
-from datasets.formats.exchange import ABOUT, Loaded, _row, copy_clip, nothing, picked_levels
+from datasets.formats.exchange import ABOUT, Loaded, copy_clip, nothing, picked_levels
 from datasets.labelledset import LabelledSet
-from datasets.manifest import ClipRow, LabelledFace, read_faces, schema
+from datasets.manifest import ClipRow, LabelledFace, read_faces, row_of, schema, table_of
 from datasets.progress import Progress, silent
 
 HOLDS = tuple(name for name in vars(ClipRow("", "", "", "", "", "")) if name not in ("file",))
@@ -45,14 +45,13 @@ def save(data: LabelledSet, folder: Path, level: str | None = None, progress: Pr
         for extra in (clip.mask, clip.geometry):
             if extra is not None and not (folder / extra).exists():
                 copy_clip(data, extra, folder / extra)
-        rows.append({k: list(v) if isinstance(v, tuple) else v for k, v in vars(replace(clip, file=file)).items()})
+        rows.append(table_of(replace(clip, file=file)))
         progress("exporting clips", done, len(clips), clip.clip)
     table = pa.Table.from_pylist(rows, schema=schema(ClipRow))
     names = ["file_name" if name == "file" else name for name in table.column_names]
     with replacing(folder / TABLE) as temporary:
         pq.write_table(table.rename_columns(names), temporary)
-    faces = [vars(face) for face in read_faces(data.folder, {clip.clip for clip in clips})]
-    held = [{k: list(v) if isinstance(v, tuple) else v for k, v in face.items()} for face in faces]
+    held = [table_of(face) for face in read_faces(data.folder, {clip.clip for clip in clips})]
     with replacing(folder / FACES) as temporary:
         pq.write_table(pa.Table.from_pylist(held, schema=schema(LabelledFace)), temporary)
     about = {"name": data.index.name, "consent": data.index.consent, "splits": data.index.splits}
@@ -104,7 +103,9 @@ def croissant(data: LabelledSet, clips: list[ClipRow], folder: Path) -> dict[str
         "@context": CONTEXT,
         "@type": "sc:Dataset",
         "name": data.index.name,
-        "description": str(data.index.about.get("about") or "A labelled data set of real clips and face swaps of them."),
+        "description": str(
+            data.index.about.get("about") or "A labelled data set of real clips and face swaps of them."
+        ),
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "license": licences[0] if len(licences) == 1 else licences,
         "version": "1.0.0",
@@ -173,9 +174,11 @@ def load(folder: Path, into: Path | None = None, progress: Progress = silent) ->
     if not (folder / TABLE).is_file():
         raise nothing(folder, "a Hugging Face folder", TABLE)
     try:
-        rows = [_row({"file": row.pop("file_name"), **row}) for row in pq.read_table(folder / TABLE).to_pylist()]
+        rows = [
+            row_of(ClipRow, {"file": row.pop("file_name"), **row}) for row in pq.read_table(folder / TABLE).to_pylist()
+        ]
         faces = pq.read_table(folder / FACES).to_pylist() if (folder / FACES).is_file() else []
-        kept = tuple(LabelledFace(**{k: tuple(v) if isinstance(v, list) else v for k, v in f.items()}) for f in faces)
+        kept = tuple(row_of(LabelledFace, face) for face in faces)
     except (pa.ArrowInvalid, KeyError, TypeError, OSError) as error:
         raise InputError(f"{folder / TABLE} is damaged, or has other columns than an export of this studio.") from error
     about: dict[str, Any] = {}

@@ -16,13 +16,14 @@ import json
 import tarfile
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from datasets.errors import InputError
-from datasets.formats.exchange import Loaded, _row, nothing, picked_levels
+from datasets.formats.exchange import Loaded, nothing, picked_levels
 from datasets.labelledset import LabelledSet
-from datasets.manifest import ClipRow, LabelledFace
+from datasets.manifest import ClipRow, LabelledFace, row_of, table_of
 from datasets.progress import Progress, silent
 
 HOLDS = tuple(name for name in vars(ClipRow("", "", "", "", "", "")) if name not in ("file", "mask", "geometry"))
@@ -83,7 +84,7 @@ def _sample(data: LabelledSet, clip: ClipRow) -> Iterator[tuple[str, bytes]]:
     yield f"{key}.{ROW}", json.dumps(row, ensure_ascii=False).encode()
     if clip.mask is not None:
         yield f"{key}.{MASK}", data.path(clip.mask).read_bytes()
-    faces = [vars(face) for face in data.faces(clip.clip)]
+    faces = [table_of(face) for face in data.faces(clip.clip)]
     if faces:
         yield f"{key}.{FACES}", json.dumps(faces, ensure_ascii=False).encode()
 
@@ -95,7 +96,7 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
 
 
 def load(folder: Path, into: Path | None = None, progress: Progress = silent) -> Loaded:
-    """Read a folder of archives that an export made; a plain manifest can't point into an archive, so they are unpacked.
+    """Read a folder of archives that an export made; a manifest can't point into one, so they are unpacked.
 
     Args:
         into: where to; ``videos/`` and ``masks/`` are made in it. Without it nothing is unpacked, and the files of the
@@ -149,19 +150,19 @@ def _samples(shard: Path) -> Iterator[dict[str, bytes]]:
 
 
 def _unpacked(held: dict[str, bytes], shard: Path, into: Path | None, faces: dict[str, list[LabelledFace]]) -> ClipRow:
-    row = _row(json.loads(held[ROW]))
+    row = row_of(ClipRow, json.loads(held[ROW]))
     for name in (row.clip, row.level):
         if Path(name).name != name:
             raise InputError(f"{shard} holds a sample with the name {name}, which is no plain name.")
     file = f"videos/{row.level}/{row.clip}.mp4"
     mask = f"masks/{row.clip}.mkv" if MASK in held else None
     if into is not None:
-        for name, content in ((file, held[VIDEO]), (mask, held.get(MASK, b""))):
-            if name is not None and not (into / name).exists():
+        files = {file: held[VIDEO]} | ({} if mask is None else {mask: held[MASK]})
+        for name, content in files.items():
+            if not (into / name).exists():
                 (into / name).parent.mkdir(parents=True, exist_ok=True)
                 (into / name).write_bytes(content)
     if FACES in held and row.clip not in faces:
         own = json.loads(held[FACES])
-        kept = [LabelledFace(**{k: tuple(v) if isinstance(v, list) else v for k, v in one.items()}) for one in own]
-        faces[row.clip] = [LabelledFace(**{**vars(face), "mask": mask}) for face in kept]
-    return ClipRow(**{**vars(row), "file": file, "mask": mask})
+        faces[row.clip] = [row_of(LabelledFace, {**one, "mask": mask}) for one in own]
+    return replace(row, file=file, mask=mask)

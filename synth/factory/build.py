@@ -13,7 +13,7 @@ from pathlib import Path
 from datasets.atomic import remove, write_json, write_text
 from datasets.errors import InputError, Interrupted
 from datasets.interrupt import StopRequested
-from datasets.manifest import is_dataset
+from datasets.manifest import is_dataset, read_index
 from datasets.progress import Progress, silent, tell
 from synth.factory.assemble import assemble
 from synth.factory.executors import Executor, make_executor
@@ -74,19 +74,14 @@ def _look(path: Path, start: float, seconds: float | None) -> Footage:
     return Footage(path, sha256(path), start, taken, info.width, info.height)
 
 
-def check_room(plan: Plan, root: Path, done: int = 0) -> None:
-    """Raise InputError when the plan does not fit on the disk.
-
-    Args:
-        done: bytes that are there already.
-    """
+def check_room(left: list[Unit], root: Path) -> None:
+    """Raise InputError when what is left to be made does not fit on the disk."""
     there = next(folder for folder in (root, *root.resolve().parents) if folder.exists())
-    free, cost = shutil.disk_usage(there).free, plan.cost
-    wanted = cost.bytes + cost.working - done
+    free, wanted = shutil.disk_usage(there).free, sum(unit.cost.bytes + unit.cost.working for unit in left)
     if wanted > DISK_SHARE * free:
         raise InputError(
-            f"The plan needs about {size_words(wanted)}, and only {size_words(free)} are free at {there}; take shorter or smaller "
-            "clips, fewer pairs or levels, or another disk."
+            f"The plan needs about {size_words(wanted)}, and only {size_words(free)} are free at {there}; take "
+            "shorter or smaller clips, fewer pairs or levels, or another disk."
         )
 
 
@@ -122,13 +117,14 @@ def build(
     from datasets.device import usable_cores
 
     ready, root = prepare(recipe_file), Path(root).resolve()
+    if not (root / WORK / STARTED).is_file():
+        check_room(list(ready.plan.units.values()), root)
     _open(root, ready.recipe, recipe_file, force)
     with _alone(root):
         done = {unit.id for unit in ready.plan.units.values() if is_done(unit, root)}
         left = needed(ready.plan, done)
-        if len(done) == 0:
-            check_room(ready.plan, root)
         if left:
+            check_room(left, root)
             site = Site(root, ready.footage, ready.recipe.levels, device)
             many = max(1, workers or usable_cores())
             working = make_executor(
@@ -145,7 +141,7 @@ def _open(root: Path, recipe: Recipe, recipe_file: Path, force: bool) -> None:
     if root.exists() and not root.is_dir():
         raise InputError(f"{root} is a file, and a data set is a folder; choose another name.")
     if root.is_dir() and any(root.iterdir()):
-        held = _started(started)
+        held = _started(started) or (read_index(root, check=False).recipe_sha256 if is_dataset(root) else None)
         if held is None and not is_dataset(root):
             raise InputError(f"{root} is not empty and no data set: choose another folder.")
         if held != recipe.fingerprint:
@@ -188,9 +184,7 @@ def _run(left: list[Unit], done: set[str], executor: Executor, progress: Progres
     try:
         with StopRequested() as stop:
             while finished < total:
-                ready = sorted(
-                    (one for one in waiting if not missing[one]), key=lambda one: -waiting[one].cost.seconds
-                )
+                ready = sorted((one for one in waiting if not missing[one]), key=lambda one: -waiting[one].cost.seconds)
                 for one in ready:
                     if given - finished >= 2 * executor.places:
                         break

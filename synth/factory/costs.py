@@ -1,7 +1,8 @@
 """About what a unit costs: seconds of one core and bytes on the disk, from what was measured.
 
 The constants are of one core of a shared virtual machine (AMD EPYC) and pictures of about 512 x 512;
-``python -m benchmarks.factoryscale --measured DATASET`` measures them anew. They are for planning: a build never depends on them.
+``python -m benchmarks.factoryscale --measured DATASET`` measures them anew. They are for planning:
+a build never depends on them.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ def cost_of(kind: str, params: Mapping[str, Any]) -> Cost:
     """What a unit is expected to cost."""
     if kind == "train":
         method = str(params["method"])
-        seconds = 60.0 * params["minutes"] if params["minutes"] else STEP.get(method, OTHER_STEP) * (params["steps"] or 0)
+        seconds = (
+            60.0 * params["minutes"] if params["minutes"] else STEP.get(method, OTHER_STEP) * (params["steps"] or 0)
+        )
         return Cost(FIXED[kind] + seconds, 0, MODEL_BYTES.get(method, OTHER_MODEL_BYTES))
     frames, pixels = float(params["frames"]), float(params["pixels"])
     scale = pixels / REFERENCE_PIXELS

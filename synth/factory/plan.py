@@ -211,14 +211,20 @@ def _take(
     people = [person for person in (take.source, take.target) if person]
     consent = [recipe.person(name).model_dump(mode="json")["consent"] for name in people]
     about = {"footage": take.footage, "target": take.target, "source": take.source, "consent": consent, **more}
-    about |= {"watermark": None if ids is None else ids[take.name], "frames": looks["frames"], "pixels": looks["pixels"]}
+    about |= {
+        "watermark": None if ids is None else ids[take.name],
+        "frames": looks["frames"],
+        "pixels": looks["pixels"],
+    }
     raw = raw_file(take.name, recipe.levels)
     makes = (raw, mask_file(take.name)) if take.method else (raw,)
     render = plan.add("render", take.name, about, needs, makes)
     for level in recipe.levels:
         if level != RAW:
             what = {"level": level, "crf": crf_of(level), "frames": looks["frames"], "pixels": looks["pixels"]}
-            plan.add("encode", f"{take.name}-{level}", what | {"take": take.name}, (render,), (level_file(take.name, level),))
+            plan.add(
+                "encode", f"{take.name}-{level}", what | {"take": take.name}, (render,), (level_file(take.name, level),)
+            )
 
 
 def level_file(take: str, level: str) -> str:

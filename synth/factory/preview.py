@@ -95,7 +95,7 @@ def preview_words(plan: Plan, figures: dict[str, Any]) -> list[str]:
     """The same for a person."""
     f = figures
     said = [
-        f"{f['name']}: {f['people']} people, {f['pairs']} pairs, {len(f['methods'])} methods ({', '.join(f['methods'])})",
+        f"{f['name']}: {f['people']} people, {f['pairs']} pairs; {', '.join(f['methods'])}",
         f"  {f['real_clips']} real clips and {f['fakes']} fakes, each at {', '.join(f['levels'])}: {f['files']} files",
         "  units: " + ", ".join(f"{count} {kind}" for kind, count in f["units"].items()),
         f"  about {_time(f['seconds'])} with {f['workers']} workers ({_time(f['cpu_seconds'])} of one core)",
@@ -105,7 +105,9 @@ def preview_words(plan: Plan, figures: dict[str, Any]) -> list[str]:
         said.append(f"  free there: {size_words(f['free_bytes'])}")
     timed = [part.name for part in plan.recipe.methods if part.minutes]
     if timed:
-        said.append(f"  {', '.join(timed)}: trained for a time and not for steps, so another run ends with another model")
+        said.append(
+            f"  {', '.join(timed)}: trained for a time and not for steps, so another run ends with another model"
+        )
     return [*said, f"  {splits_of(plan).words}", "Nothing was made."]
 
 

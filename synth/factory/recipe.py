@@ -225,7 +225,7 @@ def crf_of(level: str) -> int:
 
 
 def read_recipe(path: Path) -> tuple[Recipe, dict[str, Path]]:
-    """A recipe and the file of each of its clips, by the name in it; checked as far as it can be without making anything.
+    """A recipe and the file of each of its clips, by the name in it; checked as far as it can be.
 
     Raises:
         InputError: it can't be read or holds something that can't be: an unknown method or option, two people with one
@@ -271,7 +271,9 @@ def _check_pairs(recipe: Recipe, names: list[str], path: Path) -> None:
             raise InputError(f"The recipe {path} pairs {source} with the same person; a swap needs two.")
     most = len(names) * (len(names) - 1)
     if recipe.pairs.count is not None and recipe.pairs.count > most:
-        raise InputError(f"{len(names)} people make {most} pairs at most, and the recipe asks for {recipe.pairs.count}.")
+        raise InputError(
+            f"{len(names)} people make {most} pairs at most, and the recipe asks for {recipe.pairs.count}."
+        )
     if len(set(recipe.pairs.list)) < len(recipe.pairs.list):
         raise InputError(f"The recipe {path} lists a pair twice.")
 
@@ -282,8 +284,8 @@ def _check_consent(recipe: Recipe) -> None:
     for person in recipe.people:
         if person.consent is None:
             raise Refused(
-                f"There is no consent record for {person.name}: say in the recipe on what ground this face may be used, "
-                f'with consent = {{ basis = "{"|".join(BASES)}", reference = "...", date = ... }}.'
+                f"There is no consent record for {person.name}: say in the recipe on what ground this face may be "
+                f'used, with consent = {{ basis = "{"|".join(BASES)}", reference = "...", date = ... }}.'
             )
         record = person.record("source")
         assert record is not None

@@ -154,8 +154,9 @@ def _own_faces(site: Site, names: list[str], kind: Any) -> Any:
         first += faces.info.frames
     if len(parts) == 1:
         return parts[0]
-    joined = ("images", "masks", "landmarks", "frames", "times", "angles")
-    return FaceArrays(*(np.concatenate([getattr(part, one) for part in parts]) for one in joined), parts[0].coverage)
+    names_of = ("images", "masks", "landmarks", "frames", "times", "angles")
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names_of}
+    return FaceArrays(**joined, coverage=parts[0].coverage)
 
 
 # -- training ----------------------------------------------------------------------------------------------------------
@@ -220,7 +221,9 @@ def making(unit: Unit, site: Site, title: str) -> Making:
 
 
 def _record(role: Any, name: str, held: Mapping[str, Any]) -> Consent:
-    return Consent(role, held["basis"], held["who"] or name, held["reference"], held["date"], held["expires"], held["withdrawn"])
+    return Consent(
+        role, held["basis"], held["who"] or name, held["reference"], held["date"], held["expires"], held["withdrawn"]
+    )
 
 
 def _render(unit: Unit, site: Site, progress: Progress) -> dict[str, Any]:
@@ -241,9 +244,7 @@ def _render(unit: Unit, site: Site, progress: Progress) -> dict[str, Any]:
     return row | {"width": info.width, "height": info.height, "rate": float(info.rate)}
 
 
-def _rendered(
-    unit: Unit, site: Site, path: Any, said: Making, output: Path, progress: Progress
-) -> dict[str, Any]:
+def _rendered(unit: Unit, site: Site, path: Any, said: Making, output: Path, progress: Progress) -> dict[str, Any]:
     from datasets.encode import encoder_like
     from datasets.faceset import FaceSet
     from synth.composite.settings import for_method
@@ -275,7 +276,7 @@ def _rendered(
             remove(output)
             remove(output.with_suffix(SIDECAR))
             raise InputError(
-                f"No face of {about['footage']} could be swapped by {about['method']}; leave the clip or the method out."
+                f"No face of {about['footage']} could be swapped by {about['method']}; leave one of them out."
             )
     held = contents(mask_path)
     return {

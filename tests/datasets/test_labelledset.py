@@ -85,7 +85,7 @@ def test_a_stream_gives_every_face_once(built_set: Path) -> None:
     assert len(samples) == 12 * FRAMES and max(seen(samples).values()) == 1
     one = samples[0]
     assert one["image"].shape == (3, 64, 64) and one["image"].dtype == torch.float32
-    assert 0 <= one["image"].min() and one["image"].max() <= 1 and one["mask"].shape == (1, 64, 64)
+    assert one["image"].min() >= 0 and one["image"].max() <= 1 and one["mask"].shape == (1, 64, 64)
 
 
 def test_workers_and_machines_share_the_clips(built_set: Path) -> None:
@@ -99,7 +99,9 @@ def test_workers_and_machines_share_the_clips(built_set: Path) -> None:
 
 def test_several_processes_read_no_face_twice(built_set: Path) -> None:
     loader = DataLoader(
-        FaceCrops(built_set, split="train", size=32, levels=["c30"]), batch_size=None, num_workers=2,
+        FaceCrops(built_set, split="train", size=32, levels=["c30"]),
+        batch_size=None,
+        num_workers=2,
         multiprocessing_context="fork",
     )
     found = seen(list(loader))

@@ -13,8 +13,12 @@ from hypothesis import strategies as st
 from datasets.errors import InputError
 from datasets.manifest import ClipRow, Index, LabelledFace, is_dataset, read_clips, read_faces, read_index, write_tables
 
-CLIP = ClipRow("a", "raw", "videos/raw/a.mp4", "real", "anna", "train", crf=0, frames=3, rate=25.0, consent=("1f", "2e"))
-FAKE = replace(CLIP, clip="a-b-m", label="fake", method="m", source="bert", original="a", seed=4, mask="masks/a-b-m.mkv")
+CLIP = ClipRow(
+    "a", "raw", "videos/raw/a.mp4", "real", "anna", "train", crf=0, frames=3, rate=25.0, consent=("1f", "2e")
+)
+FAKE = replace(
+    CLIP, clip="a-b-m", label="fake", method="m", source="bert", original="a", seed=4, mask="masks/a-b-m.mkv"
+)
 FACE = LabelledFace("a", 0, 0.04, 1, "real", "train", (1.0, 2.0, 3.5, 4.0), (0.5,) * 10, (1.0, 0.0, 2.0, 0.0, 1.0, 3.0))
 INDEX = Index("a set", "built", "a test", consent={"1f": {"who": "anna"}})
 
@@ -66,7 +70,7 @@ def test_no_index_is_no_data_set(tmp_path: Path, text: str) -> None:
     with pytest.raises(InputError, match="no data set"):
         read_index(tmp_path)
     (tmp_path / "dataset.json").write_text(text)
-    with pytest.raises(InputError, match="damaged|version 9"):
+    with pytest.raises(InputError, match=r"damaged|version 9"):
         read_index(tmp_path)
 
 

@@ -31,7 +31,11 @@ WRONG: list[tuple[str, str, str]] = [
     ("a method twice", recipe(methods=['name = "graphics"'] * 2), "the method graphics twice"),
     ("two people with one name", recipe() + person("hop", '"moh.mp4"'), "two people with the name hop"),
     ("a clip twice", recipe() + person("eve", '"hop.mp4"'), "listed for hop and for eve"),
-    ("a clip twice of one", recipe(people=("ast", "moh", "tsa")) + person("hop", '"hop.mp4", "hop.mp4"'), "twice for hop"),
+    (
+        "a clip twice of one",
+        recipe(people=("ast", "moh", "tsa")) + person("hop", '"hop.mp4", "hop.mp4"'),
+        "twice for hop",
+    ),
     ("a clip that is not there", recipe() + person("eve", '"eve.mp4"'), r"There is no clip .*eve\.mp4"),
     ("a pair with nobody", recipe(pairs='list = [["hop", "eve"]]'), "there is no person eve"),
     ("a pair with oneself", recipe(pairs='list = [["hop", "hop"]]'), "a swap needs two"),
@@ -46,7 +50,11 @@ WRONG: list[tuple[str, str, str]] = [
     ("a basis that is none", recipe().replace("public-domain", "somehow", 1), "the basis is one of"),
     ("a name with a path", recipe().replace('name = "small"', 'name = "a/b"'), "name"),
     ("no TOML", "name = ", "not readable TOML"),
-    ("a start after the end", recipe(people=("ast", "moh", "tsa")) + person("hop", '{ file = "hop.mp4", start = 9 }'), "s long"),
+    (
+        "a start after the end",
+        recipe(people=("ast", "moh", "tsa")) + person("hop", '{ file = "hop.mp4", start = 9 }'),
+        "s long",
+    ),
 ]
 
 
@@ -66,9 +74,18 @@ def test_a_recipe_that_is_not_there(tmp_path: Path) -> None:
     ("change", "said"),
     [
         (lambda text: text.replace(person("tsa"), person("tsa", consent=False)), "no consent record for tsa"),
-        (lambda text: text.replace("date = 2026-01-01", "date = 2020-01-01, expires = 2020-02-01", 1), "expired on 2020"),
-        (lambda text: text.replace("date = 2026-01-01", "date = 2020-01-01, withdrawn = 2021-02-01", 1), "withdrawn on 2021"),
-        (lambda text: text.replace("date = 2026-01-01", f"date = {dt.date.today().year + 2}-01-01", 1), "holds only from"),
+        (
+            lambda text: text.replace("date = 2026-01-01", "date = 2020-01-01, expires = 2020-02-01", 1),
+            "expired on 2020",
+        ),
+        (
+            lambda text: text.replace("date = 2026-01-01", "date = 2020-01-01, withdrawn = 2021-02-01", 1),
+            "withdrawn on 2021",
+        ),
+        (
+            lambda text: text.replace("date = 2026-01-01", f"date = {dt.date.today().year + 2}-01-01", 1),
+            "holds only from",
+        ),
     ],
 )
 def test_nobody_without_consent(clips: Path, change: object, said: str) -> None:
@@ -106,7 +123,11 @@ def test_where_it_runs_is_no_part_of_what_is_made() -> None:
 
 
 def test_sizes_keep_the_shape_and_are_even() -> None:
-    assert fitted(1280, 720, 480) == (854, 480) and fitted(255, 241, None) == (256, 240) and fitted(300, 200, 480) == (300, 200)
+    assert (
+        fitted(1280, 720, 480) == (854, 480)
+        and fitted(255, 241, None) == (256, 240)
+        and fitted(300, 200, 480) == (300, 200)
+    )
 
 
 def test_a_plan_says_what_is_needed(clips: Path) -> None:
@@ -131,7 +152,9 @@ def test_a_method_that_uses_the_target_alone_is_made_once_a_target(clips: Path) 
 
 def test_keys_change_with_what_decides_the_outcome(clips: Path) -> None:
     first = prepare(write_recipe(clips, recipe()), derive=False).plan
-    other = prepare(write_recipe(clips, recipe(methods=['name = "self-blend"\noptions = { strength = 0.5 }'])), False).plan
+    other = prepare(
+        write_recipe(clips, recipe(methods=['name = "self-blend"\noptions = { strength = 0.5 }'])), False
+    ).plan
     same = {one for one in first.units if first.units[one].key == other.units[one].key}
     changed = set(first.units) - same
     assert {one.split("/")[0] for one in changed} == {"train", "render", "encode"}

@@ -22,7 +22,9 @@ def test_a_plan_is_said_and_nothing_made(built_set: Path, tmp_path: Path) -> Non
 
 
 def test_build_again_goes_on(own_set: Path, built_set: Path) -> None:
-    said = counterface("dataset", "build", built_set.parent / "clips" / "recipe.toml", "-o", own_set, "--workers", 1, "-q")
+    said = counterface(
+        "dataset", "build", built_set.parent / "clips" / "recipe.toml", "-o", own_set, "--workers", 1, "-q"
+    )
     assert said.code == 0 and "12 clips, 4 of them fakes" in said.out and said.err == ""
 
 
@@ -48,7 +50,12 @@ def test_audit_says_what_it_found_and_exits_1(own_set: Path, tmp_path: Path) -> 
     assert said.code == 0 and said.out.rstrip().endswith("Nothing was found.")
     assert "Nothing was found." in (own_set / "README.md").read_text()
     held = json.loads((tmp_path / "a.json").read_text())
-    assert held["clean"] is True and {one["name"] for one in held["probes"]} >= {"metadata", "file sizes", "background", "mark"}
+    assert held["clean"] is True and {one["name"] for one in held["probes"]} >= {
+        "metadata",
+        "file sizes",
+        "background",
+        "mark",
+    }
     (own_set / LabelledSet(own_set).clips[0].file).unlink()
     said = counterface("dataset", "audit", own_set, "--workers", 1, "-q")
     assert said.code == 1 and "FOUND (file)" in said.out and "is gone" in said.out
@@ -64,7 +71,9 @@ def test_an_edited_manifest_is_one_sentence(own_set: Path, tmp_path: Path) -> No
 
 
 def test_export_and_import(built_set: Path, tmp_path: Path) -> None:
-    said = counterface("dataset", "export", built_set, "--format", "dfdc", "-o", tmp_path / "dfdc", "--level", "raw", "-q")
+    said = counterface(
+        "dataset", "export", built_set, "--format", "dfdc", "-o", tmp_path / "dfdc", "--level", "raw", "-q"
+    )
     assert said.code == 0, said
     said = counterface("dataset", "import", tmp_path / "dfdc", "--format", "dfdc", "-o", tmp_path / "set", "-q")
     assert said.code == 0 and "6 clips, 2 of them fakes" in said.out
