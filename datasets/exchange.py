@@ -65,7 +65,10 @@ def import_set(
         found: Loaded = module.load(folder, temporary, progress)
         inside = found.files_in == temporary.resolve()
         records = {record.id: record.to_table() for record in consent}
-        clips = [_completed(clip, found, tuple(records), licence, progress) for clip in found.clips]
+        clips = []
+        for done, clip in enumerate(found.clips, 1):
+            clips.append(_completed(clip, found, tuple(records), licence))
+            progress("looking at clips", done, len(found.clips))
         index = Index(
             name=found.name,
             kind="imported",
@@ -82,9 +85,7 @@ def import_set(
     return LabelledSet(output, check=False), list(found.notes)
 
 
-def _completed(
-    clip: ClipRow, found: Loaded, consent: tuple[str, ...], licence: str | None, progress: Progress
-) -> ClipRow:
+def _completed(clip: ClipRow, found: Loaded, consent: tuple[str, ...], licence: str | None) -> ClipRow:
     """A row with what the file itself says, where the layout said nothing of it."""
     from datasets.formats.exchange import described
 

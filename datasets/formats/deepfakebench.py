@@ -169,11 +169,11 @@ def _crops(data: LabelledSet, clip: ClipRow) -> Iterator[FaceCrop]:
             if (face.label == "fake" if clip.is_fake else face.identity == clip.target)
         }
     )
-    wanted, seen = set(chosen_frames(own, most=MOST)), set[int]()
-    for crop in data.crops(clip, SIZE, COVERAGE):
+    seen = set[int]()
+    for crop in data.crops(clip, SIZE, COVERAGE, frames=chosen_frames(own, most=MOST)):
         face = crop.face
         meant = face.label == "fake" if clip.is_fake else face.identity == clip.target
-        if meant and face.frame in wanted and face.frame not in seen:
+        if meant and face.frame not in seen:
             seen.add(face.frame)
             yield crop
 

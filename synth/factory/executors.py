@@ -9,6 +9,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -19,6 +21,7 @@ from synth.factory.plan import Unit
 from synth.factory.units import Site, perform
 
 TRIES = 3
+WATCH_SECONDS = 0.5
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -80,7 +83,7 @@ class Pool:
     def _start(self) -> ProcessPoolExecutor:
         # Not forked: torch and mediapipe hold threads and locks that a fork would copy half-way.
         context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(self.places, mp_context=context, initializer=one_thread)
+        return ProcessPoolExecutor(self.places, mp_context=context, initializer=_begin, initargs=(os.getpid(),))
 
     def give(self, unit: Unit) -> None:
         try:
@@ -129,6 +132,21 @@ def count_try(tries: dict[str, int], unit: Unit) -> None:
             f"The unit {unit.id} took its worker down {TRIES} times (too little memory?); run it with fewer workers, "
             "and the same command goes on from there."
         )
+
+
+def _begin(parent: int) -> None:
+    """Set a worker of a pool up; it ends with the process that gave the work, however that ends.
+
+    A killed parent says nothing to its workers, and one that went on would work beside those of the next run.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(WATCH_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+    one_thread()
 
 
 def one_thread() -> None:

@@ -213,6 +213,28 @@ def test_a_pool_whose_worker_is_killed_ends_in_the_same_manifest(built_set: Path
 
 
 @pytest.mark.slow
+def test_the_workers_of_a_killed_build_end_with_it(built_set: Path, tmp_path: Path) -> None:
+    import psutil
+
+    script = tmp_path / "run.py"
+    script.write_text(
+        "from pathlib import Path\nfrom synth.factory.build import build\nif __name__ == '__main__':\n"
+        f"    build(Path({str(recipe_of(built_set))!r}), Path({str(tmp_path / 'set')!r}), workers=2)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    main = subprocess.Popen([sys.executable, str(script)], env=environment)
+    rows = tmp_path / "set" / ".work" / "rows"
+    while len(list(rows.rglob("*.json"))) < 3 and main.poll() is None:
+        time.sleep(0.1)
+    workers = psutil.Process(main.pid).children(recursive=True)
+    main.kill()
+    main.wait()
+    assert len(workers) >= 2 and not psutil.wait_procs(workers, timeout=20)[1]
+    build(recipe_of(built_set), tmp_path / "set", workers=1)
+    assert manifest_bytes(tmp_path / "set") == manifest_bytes(built_set)
+
+
+@pytest.mark.slow
 def test_ray_with_a_worker_killed_ends_in_the_same_manifest(built_set: Path, tmp_path: Path) -> None:
     pytest.importorskip("ray")
     killed_ones: list[int] = []
