@@ -10,6 +10,7 @@ names, as other people, so that every one is decoded anew.
 from __future__ import annotations
 
 import argparse
+import resource
 import shutil
 import tempfile
 import time
@@ -29,15 +30,17 @@ def read(folder: Path, workers: int, batches: int) -> None:
 
     stream = FaceCrops(folder, split=None, levels=["c23"], size=224)
     loader = DataLoader(stream, batch_size=32, num_workers=workers)
-    began, count = 0.0, 0
+    began, used, count = 0.0, 0.0, 0
     for number, batch in enumerate(loader):
         if number == 2 * max(1, workers):
-            began, count = time.monotonic(), 0
+            began, used, count = time.monotonic(), time.process_time(), 0
         count += len(batch["label"])
         if number == batches:
             break
     rate = count / (time.monotonic() - began)
     print(f"{rate:.0f} face crops a second (224 px, with masks), {workers} workers on {usable_cores()} cores")
+    if not workers:
+        print(f"{count / (time.process_time() - used):.0f} a CPU-second")
 
 
 def stand_in(folder: Path, output: Path, clips: int) -> Path:
@@ -63,6 +66,11 @@ def stand_in(folder: Path, output: Path, clips: int) -> Path:
     return output
 
 
+def _spent() -> float:
+    """CPU seconds of this process and of those that it started and that have ended."""
+    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
@@ -78,11 +86,12 @@ def main(arguments: list[str] | None = None) -> None:
 
     with tempfile.TemporaryDirectory() as scratch:
         made = stand_in(options.folder, Path(scratch) / "set", options.clips)
-        began = time.monotonic()
+        began, before = time.monotonic(), _spent()
         report = audit(made, options.workers)
         print("\n".join(report.words[:8]))
         print(
-            f"{time.monotonic() - began:.0f} s: {report.clips} clips; {options.workers} workers, {usable_cores()} cores"
+            f"{time.monotonic() - began:.0f} s: {report.clips} clips; {options.workers} workers, {usable_cores()} cores; "
+            f"{_spent() - before:.0f} CPU-s"
         )
 
 

@@ -55,7 +55,7 @@ def audit(folder: Path, workers: int = 0, seed: int = 0, progress: Progress = si
     jobs = [(measure_clip, (data.folder, clip, clip.level == first, built)) for clip in data.clips]
     clips: dict[tuple[str, str], ClipMeasures] = {}
     pairs = _drawn(data, seed)
-    with _pool(many) as run:
+    with _Pool(many) as run:
         for found in run(jobs, "looking at clips", progress):
             clips[found.clip, found.level] = found
         sound = {key for key, found in clips.items() if found.fault is None}
@@ -92,7 +92,7 @@ def _drawn(data: LabelledSet, seed: int) -> list[tuple[ClipRow, ClipRow]]:
     return [pairs[i] for i in sorted(chosen.tolist())]
 
 
-class _pool:
+class _Pool:
     """Run jobs in processes, or here where one is enough; results come in order."""
 
     def __init__(self, many: int) -> None:

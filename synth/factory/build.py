@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,7 +119,7 @@ def build(
     ready, root = prepare(recipe_file), Path(root).resolve()
     if not (root / WORK / STARTED).is_file():
         check_room(list(ready.plan.units.values()), root)
-    _open(root, ready.recipe, recipe_file, force)
+    _open(root, ready.recipe, recipe_file, ready.footage.values(), force)
     with _alone(root):
         done = {unit.id for unit in ready.plan.units.values() if is_done(unit, root)}
         left = needed(ready.plan, done)
@@ -135,13 +135,15 @@ def build(
     return root
 
 
-def _open(root: Path, recipe: Recipe, recipe_file: Path, force: bool) -> None:
+def _open(root: Path, recipe: Recipe, recipe_file: Path, clips: Iterable[Path], force: bool) -> None:
     """Make the folder, or see that it is this build's own."""
     started = root / WORK / STARTED
     if root.exists() and not root.is_dir():
         raise InputError(f"{root} is a file, and a data set is a folder; choose another name.")
-    if root.is_dir() and any(root.iterdir()):
-        held = _started(started) or (read_index(root, check=False).recipe_sha256 if is_dataset(root) else None)
+    there = {path.name for path in root.iterdir()} if root.is_dir() else set()
+    held = _started(started) or (read_index(root, check=False).recipe_sha256 if is_dataset(root) else None)
+    # What a build that was killed before it had begun leaves is these two at most.
+    if there - {WORK, RECIPE} or held is not None:
         if held is None and not is_dataset(root):
             raise InputError(f"{root} is not empty and no data set: choose another folder.")
         if held != recipe.fingerprint:
@@ -149,11 +151,17 @@ def _open(root: Path, recipe: Recipe, recipe_file: Path, force: bool) -> None:
                 raise InputError(
                     f"{root} was built from another recipe; choose another folder, or --force to replace it."
                 )
+            for file in (recipe_file, *clips):
+                if file.resolve().is_relative_to(root):
+                    raise InputError(
+                        f"{root} holds {file}, from which the set is built; choose another folder with -o."
+                    )
             remove(root)
     root.mkdir(parents=True, exist_ok=True)
     if _started(started) is None:
+        text = recipe_file.read_text(encoding="utf-8")
+        write_text(root / RECIPE, text)
         write_json(started, {"recipe": recipe.fingerprint, "name": recipe.name})
-        write_text(root / RECIPE, recipe_file.read_text(encoding="utf-8"))
 
 
 def _started(file: Path) -> str | None:

@@ -71,7 +71,7 @@ class Pool:
     """Processes on this machine, one thread each.
 
     Raises (from :meth:`finished`):
-        InputError: a unit took its worker down ``TRIES`` times.
+        InputError: workers died ``TRIES`` times with the same unit in hand.
     """
 
     def __init__(self, site: Site, workers: int) -> None:
@@ -129,8 +129,8 @@ def count_try(tries: dict[str, int], unit: Unit) -> None:
     tries[unit.id] = tries.get(unit.id, 0) + 1
     if tries[unit.id] >= TRIES:
         raise InputError(
-            f"The unit {unit.id} took its worker down {TRIES} times (too little memory?); run it with fewer workers, "
-            "and the same command goes on from there."
+            f"Workers died {TRIES} times with the unit {unit.id} in hand (too little memory?); run it with fewer "
+            "workers, and the same command goes on from there."
         )
 
 

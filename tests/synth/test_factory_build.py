@@ -145,6 +145,9 @@ def test_another_recipe_does_not_build_over_it(own_set: Path, built_set: Path, t
     file = write_recipe(tmp_path / "clips", recipe(more="").replace("seed = 3", "seed = 4"))
     with pytest.raises(InputError, match="was built from another recipe"):
         build(file, own_set, workers=1)
+    shutil.copytree(file.parent, own_set / "clips")
+    with pytest.raises(InputError, match="from which the set is built"):
+        build(own_set / "clips" / "recipe.toml", own_set, workers=1, force=True)
     assert manifest_bytes(own_set) == manifest_bytes(built_set)
 
 
@@ -167,6 +170,16 @@ def test_a_disk_that_is_too_small_is_said_before_it_starts(
     assert not (tmp_path / "set").exists()
 
 
+def test_what_a_kill_before_the_first_unit_leaves_is_no_other_folder(built_set: Path, tmp_path: Path) -> None:
+    from synth.factory.recipe import read_recipe
+
+    file = recipe_of(built_set)
+    (tmp_path / "set" / ".work").mkdir(parents=True)
+    (tmp_path / "set" / ".work" / ".build.1.tmp.json").write_text("{")
+    building._open(tmp_path / "set", read_recipe(file)[0], file, [], force=False)
+    assert (tmp_path / "set" / "recipe.toml").read_text() == file.read_text()
+
+
 def test_two_builds_do_not_work_in_one_folder(own_set: Path, built_set: Path) -> None:
     with building._alone(own_set), pytest.raises(InputError, match="Another build is working"):
         build(recipe_of(built_set), own_set, workers=1)
@@ -177,7 +190,7 @@ def test_a_unit_that_takes_workers_down_is_given_up(built_set: Path) -> None:
     unit = SimpleNamespace(id="render/a")
     count_try(tries, unit)  # type: ignore[arg-type]
     count_try(tries, unit)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="took its worker down 3 times"):
+    with pytest.raises(InputError, match="died 3 times with the unit render/a"):
         count_try(tries, unit)  # type: ignore[arg-type]
 
 
