@@ -90,7 +90,7 @@ def main(arguments: list[str] | None = None) -> None:
         report = audit(made, options.workers)
         print("\n".join(report.words[:8]))
         print(
-            f"{time.monotonic() - began:.0f} s: {report.clips} clips; {options.workers} workers, {usable_cores()} cores; "
+            f"{time.monotonic() - began:.0f} s: {report.clips} clips; {options.workers} workers; "
             f"{_spent() - before:.0f} CPU-s"
         )
 
