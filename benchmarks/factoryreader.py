@@ -4,7 +4,8 @@
     python -m benchmarks.factoryreader DATASET --audit [--clips 300]              seconds (180 asked)
 
 With ``--audit`` a stand-in of so many clips is made first, in a temporary folder: the set's own clips under other
-names, as other people, so that every one is decoded anew.
+names, so that every one is decoded anew. The people stay who they are: a probe that had a copy of a clip among those it
+learnt from would know it again.
 """
 
 from __future__ import annotations
@@ -50,9 +51,7 @@ def stand_in(folder: Path, output: Path, clips: int) -> Path:
     rows, turn = [], 0
     while len(rows) < clips:
         for clip in whole[: clips - len(rows)]:
-            names = {"clip": f"{clip.clip}-{turn}", "target": f"{clip.target}-{turn}"}
-            names["original"] = f"{clip.original}-{turn}" if clip.original else None  # type: ignore[assignment]
-            names["source"] = f"{clip.source}-{turn}" if clip.source else None  # type: ignore[assignment]
+            names = {"clip": f"{clip.clip}-{turn}", "original": f"{clip.original}-{turn}" if clip.original else None}
             file = f"videos/{clip.clip}-{turn}.mp4"
             (output / "videos").mkdir(parents=True, exist_ok=True)
             shutil.copyfile(data.path(clip.file), output / file)

@@ -13,7 +13,7 @@ from datasets.errors import InputError
 from datasets.labelledset import LabelledSet
 from datasets.manifest import ClipRow
 
-LOOKED_AT = 4  # frames of each pair, spread evenly
+LOOKED_AT = 3  # frames of each pair, spread evenly
 HASHED = 4  # frames of each clip
 CHANGED = 14.0  # difference in 0..255 that counts as changed where there is no mask
 
