@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,12 @@ def test_build_again_goes_on(own_set: Path, built_set: Path) -> None:
     [
         (recipe(methods=['name = "nosuch"']), 2, "no swap method 'nosuch'"),
         (recipe().replace(person("tsa"), person("tsa", consent=False)), 3, "no consent record for tsa"),
+        (
+            recipe().replace("date = 2026-01-01", "date = 2020-01-01, expires = 2020-02-01", 1),
+            3,
+            "expired on 2020-02-01",
+        ),
+        (recipe().replace("date = 2026-01-01", "date = 2020-01-01, withdrawn = 2021-02-01", 1), 3, "withdrawn on 2021"),
         (recipe() + person("hop", '"moh.mp4"'), 2, "two people with the name hop"),
         (recipe() + person("eve", '"hop.mp4"'), 2, "is listed for hop and for eve"),
     ],
@@ -81,6 +88,25 @@ def test_export_and_import(built_set: Path, tmp_path: Path) -> None:
     assert again.code == 2 and "exists already" in again.error
     forced = counterface("dataset", "export", built_set, "--format", "dfdc", "-o", tmp_path / "dfdc", "--force", "-q")
     assert forced.code == 0
+
+
+def test_no_pictures_of_a_face_whose_consent_is_gone(built_set: Path, tmp_path: Path) -> None:
+    """A set whose records do not hold any more is not cut into pictures, nor shown on its card."""
+    import shutil
+
+    from datasets.manifest import read_faces, write_tables
+
+    own = Path(shutil.copytree(built_set, tmp_path / "set"))
+    data = LabelledSet(own)
+    ended = {key: dict(record) | {"withdrawn": "2026-01-02"} for key, record in data.index.consent.items()}
+    write_tables(own, data.clips, list(read_faces(own)), replace(data.index, consent=ended))
+    (own / "strip.jpg").unlink()
+    said = counterface(
+        "dataset", "export", own, "--format", "deepfakebench", "-o", tmp_path / "out", "--level", "raw", "-q"
+    )
+    assert said.code == 3 and "was withdrawn on 2026-01-02" in said.error and not (tmp_path / "out").exists()
+    assert counterface("dataset", "audit", own, "--workers", 1, "-q").code == 0
+    assert not (own / "strip.jpg").exists()
 
 
 @pytest.mark.parametrize(
