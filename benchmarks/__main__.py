@@ -23,6 +23,7 @@ SCRIPTS = (
     "watermark",
     "markcode",
     "leaks",
+    "factoryscale",
 )
 
 

@@ -91,7 +91,12 @@ def as_original(fake: Making, title: str) -> Making:
 
 
 def write_original(
-    path: Path, treatment: Treatment, fake: Making, force: bool = False, progress: Progress = silent
+    path: Path,
+    treatment: Treatment,
+    fake: Making,
+    force: bool = False,
+    progress: Progress = silent,
+    watermark_id: str | None = None,
 ) -> Marks:
     """Write the real clip that belongs to a fake, through the fake's own path.
 
@@ -103,7 +108,7 @@ def write_original(
         InputError, Refused: as :class:`datasets.provenance.writer.SyntheticWriter`.
         Interrupted: Ctrl-C; nothing is left.
     """
-    return write_labelled(path, treatment, as_original(fake, Path(path).name), None, force, progress)
+    return write_labelled(path, treatment, as_original(fake, Path(path).name), None, force, progress, watermark_id)
 
 
 def write_labelled(
@@ -113,11 +118,13 @@ def write_labelled(
     swapped: Iterable[np.ndarray] | None,
     force: bool = False,
     progress: Progress = silent,
+    watermark_id: str | None = None,
 ) -> Marks:
     """Write one clip of a labelled data set; both classes come through here.
 
     Args:
         making: what the manifest says; its kind is the label.
+        watermark_id: a derived id of its own (``datasets.provenance.derived``); None draws one.
         swapped: for a fake the frames of ``treatment.frames()`` after the swap, uint8 RGB HxWx3, unmarked, all of them,
             in order. None for an original, whose frames are read here, so that no swap can be written as one.
 
@@ -134,7 +141,9 @@ def write_labelled(
     images = (frame.image for frame in treatment.frames()) if swapped is None else iter(swapped)
     with (
         StopRequested() as stop,
-        SyntheticWriter(path, treatment.like, making, crf=treatment.crf, force=force) as writer,
+        SyntheticWriter(
+            path, treatment.like, making, crf=treatment.crf, force=force, watermark_id=watermark_id
+        ) as writer,
     ):
         for number, time in enumerate(treatment.times):
             if stop.now:

@@ -1,8 +1,9 @@
-"""Pairs to train a detector on from a folder of labelled clips, as ``datasets.labelled`` writes them.
+"""Pairs to train a detector on from a labelled data set, or from a folder of labelled clips.
 
-Their Content Credentials say which clip is a fake and which the original of the same footage; nothing else of a file is
-believed. Where no swap mask lies beside a fake (``NAME_mask.mkv``), what was changed is measured: the difference of the
-two clips, smoothed, above what encoding twice leaves.
+Of a data set the manifest says which clip is a fake, which its original, where the mask lies and who is to be seen; the
+clips of its ``test`` part are left out, so that they stay unseen. In a plain folder the clips' Content Credentials say
+it, and nothing else of a file is believed. Where there is no swap mask (``NAME_mask.mkv`` beside a fake), what was
+changed is measured: the difference of the two clips, smoothed, above what encoding twice leaves.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from datasets.faces.align import align_affine, warp_crop
 from datasets.faces.finder import make_finder
 from datasets.footage import CLIPS
 from datasets.labelled import ORIGINAL
+from datasets.labelledset import LabelledSet
+from datasets.manifest import is_dataset
 from datasets.progress import Progress, silent
 from datasets.provenance.reading import read_credentials
 from datasets.video import frames_at
@@ -39,6 +42,7 @@ class LabelledPair:
         footage: name of the clip that both were made of.
         source: name of what the face was taken from; empty where it is not said.
         consent: the records under which the fake was made.
+        mask: file of the swap mask, where it does not lie beside the fake.
     """
 
     fake: Path
@@ -46,19 +50,22 @@ class LabelledPair:
     footage: str
     source: str
     consent: tuple[Mapping[str, Any], ...] = ()
+    mask: Path | None = None
 
 
 def is_labelled(folder: Path) -> bool:
-    """Whether a folder holds clips that say in Credentials of this studio that they are an original."""
-    return any(said.by_studio and said.kind == ORIGINAL for _, said in _clips(folder))
+    """Whether a folder is a labelled data set, or holds clips whose Credentials say that they are an original."""
+    return is_dataset(folder) or any(said.by_studio and said.kind == ORIGINAL for _, said in _clips(folder))
 
 
 def labelled_pairs(folder: Path) -> list[LabelledPair]:
     """The fakes of a folder, each with the original of its footage.
 
     Raises:
-        InputError: no fake has its original there.
+        InputError: no fake has its original there, or the manifest of a data set was edited.
     """
+    if is_dataset(folder):
+        return _of_dataset(folder)
     known = [(path, said) for path, said in _clips(folder) if said.by_studio]
     originals: dict[str, Path] = {}
     for path, said in known:
@@ -73,6 +80,25 @@ def labelled_pairs(folder: Path) -> list[LabelledPair]:
             found.append(LabelledPair(path, originals[footage], footage, source, records))
     if not found:
         raise InputError(f"{folder} holds no fake together with the original of the same footage.")
+    return found
+
+
+def _of_dataset(folder: Path) -> list[LabelledPair]:
+    """The pairs of a data set that may be trained on, at every level; a person counts as one whatever the clip."""
+    data = LabelledSet(folder)
+    known = data.index.consent
+    found = []
+    for fake, original in data.pairs():
+        if "test" in (fake.split, original.split):
+            continue
+        records = tuple(known[one] for one in fake.consent if one in known)
+        mask = None if fake.mask is None else data.path(fake.mask)
+        pair = LabelledPair(
+            data.path(fake.file), data.path(original.file), fake.target, fake.source or fake.target, records, mask
+        )
+        found.append(pair)
+    if not found:
+        raise InputError(f"{folder} holds no fake with its original that is not for testing.")
     return found
 
 
@@ -95,7 +121,7 @@ def crops_of(
         InputError: the two clips are not frame for frame the same.
     """
     beside = pair.fake.with_name(f"{pair.fake.stem}_mask.mkv")
-    mask = beside if beside.is_file() else None
+    mask = pair.mask or (beside if beside.is_file() else None)
     _, times = matched(pair.fake, pair.original, mask)
     count = min(most, len(times))
     chosen = np.unique(((np.arange(count) + 0.5) * len(times) / count).astype(int)).tolist()

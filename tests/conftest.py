@@ -74,3 +74,20 @@ def small_set(own_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir()
     extract(write_clip(folder.parent / "data_src.mp4", living("hopper")[:40]), folder / "aligned", size=128)
     return folder / "aligned"
+
+
+@pytest.fixture(scope="session")
+def built_set(own_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small labelled data set, recipe and clips beside it; tests read it, and copy it before they change it."""
+    from setkit import write_recipe
+
+    from synth.factory.build import build
+
+    folder = tmp_path_factory.mktemp("labelled")
+    return build(write_recipe(folder / "clips"), folder / "set", workers=1)
+
+
+@pytest.fixture
+def own_set(built_set: Path, tmp_path: Path) -> Path:
+    """A copy of the small labelled data set."""
+    return Path(shutil.copytree(built_set, tmp_path / "set"))

@@ -25,6 +25,8 @@ ENCODERS = frozenset(
 IMAGE_LIBRARIES = ("PIL", "imageio", "tifffile", "ffmpeg", "moviepy", "torchvision.io", "skimage.io")
 
 ALLOWED: dict[str, dict[str, str]] = {
+    "datasets/formats/deepfakebench.py": {"imencode": "swap masks, 0 and 255; the frames go through the one writer"},
+    "datasets/formats/ffpp.py": {"av for writing": "packets of a swap mask in another container; nothing is encoded"},
     "datasets/provenance/writer.py": {
         "datasets.encode": "the one writer: badge, signature, rename",
         "imencode": "the one writer, for pictures",
@@ -43,6 +45,9 @@ ALLOWED: dict[str, dict[str, str]] = {
     "evaluate/players.py": {"datasets.encode": "a smaller copy of the original for the report; swaps go the other way"},
     "evaluate/views.py": {"imencode": "frames of the original and masks in the report; swaps go the other way"},
     "synth/pipeline.py": {"datasets.encode": "the swap mask: grey, lossless, no face in it"},
+    "synth/factory/units.py": {
+        "datasets.encode": "footage that came in, cut; and swap masks, grey. Swaps: the one writer"
+    },
     "ui/app.py": {"PIL": "the icon of the page, two half discs"},
 }
 

@@ -41,7 +41,7 @@ class ProbeResult:
         name: what it was allowed to see.
         auc: area under the ROC curve between the classes, of people that it was not trained on; nan without an answer.
         interval: 95 %, of ``auc``.
-        chance: probability of so high an ``auc`` where the classes do not differ.
+        chance: probability of so high an ``auc`` where the classes do not differ; nan where it was not asked for.
         within: share of the pairs in which the difference says which is the fake.
         within_chance: the same probability for ``within``.
         n: pairs. groups: people (or clips) that they are of.
@@ -72,11 +72,18 @@ class ProbeResult:
         if self.n == 0 or np.isnan(self.auc):
             return f"{self.name}: cannot tell, {self.groups} people are too few to train and ask on."
         low, high = self.interval
-        said = f"{self.name}: AUC {self.auc:.2f} ({low:.2f} to {high:.2f}; p {self.chance:.3f})"
-        said += f", within pairs {self.within:.2f} (p {self.within_chance:.3f}), {self.n} pairs of {self.groups}"
+        said = f"{self.name}: AUC {self.auc:.2f} ({low:.2f} to {high:.2f}{self._p(self.chance, '; ')})"
+        said += (
+            f", within pairs {self.within:.2f}{self._p(self.within_chance, ' (', ')')}, {self.n} pairs of {self.groups}"
+        )
         if self.verdict == "cannot tell":
             return f"{said}: cannot tell, that takes about {self.needed}"
         return f"{said}: {self.verdict}"
+
+    @staticmethod
+    def _p(chance: float, before: str, after: str = "") -> str:
+        """The probability by chance in words; nothing where it was not asked for."""
+        return "" if np.isnan(chance) else f"{before}p {chance:.3f}{after}"
 
 
 @dataclass(frozen=True)
@@ -102,6 +109,9 @@ def probe(
     seed: int = 0,
     repeats: int = REPEATS,
     exchanges: int = EXCHANGES,
+    limit: float = LIMIT,
+    certain: float = CERTAIN,
+    fewest: int = FEWEST_GROUPS,
 ) -> ProbeResult:
     """Try to tell fakes from their originals by what was measured of each.
 
@@ -114,7 +124,8 @@ def probe(
         fake, original: float (N, D), row i of both is of one pair; without a nan.
         people: (N,) who each pair is of; by default each of another.
         repeats: of the cross-validation, with other folds.
-        exchanges: how often labels are exchanged, for ``chance``.
+        exchanges: how often labels are exchanged, for ``chance``; with 0 it is not asked for, and nothing is a leak.
+        limit: of the AUC. certain: so small ``chance`` has to be for a leak. fewest: people that it takes.
     """
     fake, original = np.asarray(fake, dtype=np.float64), np.asarray(original, dtype=np.float64)
     if fake.shape != original.shape or fake.ndim != 2:
@@ -128,11 +139,9 @@ def probe(
     groups = int(group.max()) + 1 if count else 0
     from threadpoolctl import threadpool_limits
 
-    if groups < FEWEST_GROUPS:
+    if groups < fewest:
         nothing = float("nan")
-        return ProbeResult(
-            name, nothing, (0.0, 1.0), 1.0, nothing, 1.0, count, groups, "cannot tell", 4 * FEWEST_GROUPS
-        )
+        return ProbeResult(name, nothing, (0.0, 1.0), 1.0, nothing, 1.0, count, groups, "cannot tell", 4 * fewest)
     rng = np.random.default_rng(seed)
     with threadpool_limits(1):  # matrices of some 80 rows: threads only wait for each other
         single = list(_folds(fake, original, group, repeats, np.random.default_rng([seed, 1])))
@@ -148,11 +157,11 @@ def probe(
         )
     low, high = _interval(*scores, group, rng)
     verdict: Verdict = "cannot tell"
-    if auc > LIMIT and chance <= CERTAIN:
+    if auc > limit and chance <= certain:
         verdict = "leak"
-    elif high <= LIMIT and high - auc <= LIMIT - 0.5:
+    elif high <= limit and high - auc <= limit - 0.5:
         verdict = "passed"
-    needed = max(groups + 1, int(np.ceil(groups * ((high - auc) / (LIMIT - 0.5)) ** 2)))
+    needed = max(groups + 1, int(np.ceil(groups * ((high - auc) / (limit - 0.5)) ** 2)))
     return ProbeResult(name, auc, (low, high), chance, within, within_chance, count, groups, verdict, needed)
 
 
@@ -242,6 +251,8 @@ def _chance(
     Counted with the value itself (Phipson and Smyth 2010); stopped early where it is plainly chance (Besag and Clifford
     1991).
     """
+    if not most:
+        return float("nan")
     far = 0
     for done in range(1, most + 1):
         sign = rng.choice([-1.0, 1.0], int(group.max()) + 1)[group]

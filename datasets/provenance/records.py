@@ -134,8 +134,12 @@ def table_path() -> Path:
     return home("data") / FILE
 
 
-def remember(record: Record) -> None:
+def remember(record: Record, again: bool = False) -> None:
     """Store what was written, durably, before the output gets its name.
+
+    Args:
+        again: the id was derived, so that the very same making may have been recorded before, by a run that was killed
+            or by another folder's: then this record takes its place.
 
     Raises:
         IdTaken: the id belongs to another output.
@@ -148,6 +152,10 @@ def remember(record: Record) -> None:
     try:
         _make(path)
         with _transaction(path) as table:
+            if again:
+                held = table.execute(f"SELECT {COLUMNS} FROM outputs WHERE id = ?", (record.id,)).fetchone()
+                if held is not None and _same_making(_record(held), record):
+                    table.execute("DELETE FROM outputs WHERE id = ?", (record.id,))
             table.execute(f"INSERT INTO outputs ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)", _row(record))
     except sqlite3.IntegrityError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
@@ -160,6 +168,12 @@ def remember(record: Record) -> None:
         raise Refused(
             f"{record.title} was not written, because a copy of it could not be matched again: {_why(path, error)}"
         ) from error
+
+
+def _same_making(held: Record, other: Record) -> bool:
+    """Whether two records are of one making: of the same files, in the same way."""
+    names = ("kind", "title", "method", "format", "recipe", "ingredients")
+    return all(_text(getattr(held, name)) == _text(getattr(other, name)) for name in names)
 
 
 def find(id: str) -> Record | None:

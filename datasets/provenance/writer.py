@@ -100,12 +100,18 @@ class PixelMarker:
         return image
 
 
-def pixel_marks() -> PixelMarker:
+def pixel_marks(watermark_id: str | None = None) -> PixelMarker:
     """Marks for one output, under a random id that no other output of this machine has.
+
+    Args:
+        watermark_id: the id, 8 hex digits, where it is derived (``datasets.provenance.derived``) so that an output that
+            is made again is the same one; whether it is free is then looked at when the output is recorded.
 
     Raises:
         Refused: the key or the table of outputs cannot be read or made.
     """
+    if watermark_id is not None:
+        return PixelMarker(watermark_id)
     return PixelMarker(unused_id(lambda: id_text(new_id())))
 
 
@@ -140,6 +146,7 @@ class SyntheticWriter:
         crf: H.264 quality, 0 to 51, lower is better.
         force: replace a file that is there.
         signer: who signs; None takes the one of the settings.
+        watermark_id: a derived id, see :func:`pixel_marks`; None draws one.
 
     Raises:
         InputError: the file exists, has another suffix, or the disk is full.
@@ -154,6 +161,7 @@ class SyntheticWriter:
         crf: int = DEFAULT_CRF,
         force: bool = False,
         signer: StudioSigner | None = None,
+        watermark_id: str | None = None,
     ) -> None:
         self.path, self.like, self.making = Path(path), like, making
         if self.path.suffix.lower() not in VIDEO_TYPES:
@@ -161,10 +169,17 @@ class SyntheticWriter:
         for file in (self.path, self.path.with_suffix(SIDECAR)):
             refuse_overwrite(file, force)
         self.signer = _checked(making, signer)
-        self.marker = pixel_marks()
+        self.again = watermark_id is not None
+        self.marker = self._marker(watermark_id)
         self.crf, self.frames = crf, 0
         self.marks: Marks | None = None
         self._stack = contextlib.ExitStack()
+
+    def _marker(self, watermark_id: str | None) -> PixelMarker:
+        return pixel_marks(watermark_id)
+
+    def _record(self, manifest_bytes: bytes, digest: str, format: str) -> None:
+        remember(record_of(self.making, self.marker.watermark_id, manifest_bytes, digest, format), again=self.again)
 
     def __enter__(self) -> SyntheticWriter:
         from datasets.encode import encoder_like
@@ -213,7 +228,7 @@ class SyntheticWriter:
         state = read_back(self._signed, self.path, self.signer, self.marker.watermark_id)
         self._sidecar.write_bytes(manifest_bytes)
         notes = (*self._encoder.notes, *_unreadable(self._signed, self.marker.watermark_id))
-        remember(record_of(self.making, self.marker.watermark_id, manifest_bytes, digest, format))
+        self._record(manifest_bytes, digest, format)
         self.marks = Marks("badge" in said.names, state, self.marker.watermark_id, notes)
 
 

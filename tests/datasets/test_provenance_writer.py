@@ -138,7 +138,7 @@ def test_an_id_that_is_taken_is_never_written_twice(
 
 
 def test_without_a_record_no_output(clip: Path, making: Making, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(record: object) -> None:
+    def refuse(record: object, again: bool = False) -> None:
         raise Refused("the table is full")
 
     monkeypatch.setattr(writer_module, "remember", refuse)

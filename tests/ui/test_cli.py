@@ -32,8 +32,9 @@ COMMANDS = (
     *("detector train", "detector list", "detector card", "weights list", "weights fetch", "doctor", "studio"),
     *("faces sort", "faces clean", "faces show"),
     *("consent check", "consent template", "consent renew", "consent withdraw"),
+    *("dataset build", "dataset audit", "dataset export", "dataset import"),
 )
-LATER = ("dataset", "evaluate")
+LATER = ("evaluate",)
 CPU = ("--device", "cpu", "-q")
 PREVIEW = "step-000001.jpg"
 

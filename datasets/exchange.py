@@ -1,0 +1,117 @@
+"""Exporting a labelled data set into the field's layouts, and importing from them; whole folders or none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from datasets.atomic import refuse_overwrite, replacing
+from datasets.errors import InputError
+from datasets.formats import format_module
+from datasets.formats.exchange import Loaded
+from datasets.labelledset import LabelledSet
+from datasets.manifest import ClipRow, Index, is_dataset, write_tables
+from datasets.progress import Progress, silent
+from datasets.provenance.consent import Consent
+from datasets.provenance.manifest import software_version
+
+
+def export(
+    folder: Path, format: str, output: Path, level: str | None = None, force: bool = False, progress: Progress = silent
+) -> list[str]:
+    """Export a data set; returns notes for a person. The folder appears when all is in it.
+
+    Raises:
+        InputError: no data set, an edited manifest, a file that is gone, an unknown format or level, a folder that is
+            there.
+        Refused: pictures of faces would be made without a consent record.
+    """
+    module, data = format_module(format), LabelledSet(folder)
+    _free(output, force, (data.folder, data.files))
+    for clip in data.clips:
+        for name in (clip.file, clip.mask):
+            if name is not None:
+                data.path(name)
+    with replacing(output) as temporary:
+        temporary.mkdir(parents=True)
+        return list(module.save(data, temporary, level, progress))
+
+
+def import_set(
+    folder: Path,
+    format: str,
+    output: Path,
+    consent: tuple[Consent, ...] = (),
+    licence: str | None = None,
+    force: bool = False,
+    progress: Progress = silent,
+) -> tuple[LabelledSet, list[str]]:
+    """Make a data set of a folder in another layout; its files stay where they are (archives are unpacked).
+
+    Args:
+        consent: records under which the faces are used, where the set does not bring its own.
+        licence: of the set, likewise.
+
+    Raises:
+        InputError: nothing of that layout is there, or the output is.
+    """
+    module = format_module(format)
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {folder}.")
+    _free(output, force, (folder,))
+    with replacing(output) as temporary:
+        temporary.mkdir(parents=True)
+        found: Loaded = module.load(folder, temporary, progress)
+        inside = found.files_in == temporary.resolve()
+        records = {record.id: record.to_table() for record in consent}
+        clips = []
+        for done, clip in enumerate(found.clips, 1):
+            clips.append(_completed(clip, found, tuple(records), licence))
+            progress("looking at clips", done, len(found.clips))
+        index = Index(
+            name=found.name,
+            kind="imported",
+            made_by=f"counterface {software_version()}",
+            files_in=None if inside else str(found.files_in),
+            consent={**found.consent, **({} if found.consent else records)},
+            splits=found.splits,
+            about=found.about,
+        )
+        write_tables(temporary, clips, found.faces, index)
+    from datasets.card import write_card
+
+    write_card(output, progress)
+    return LabelledSet(output, check=False), list(found.notes)
+
+
+def _completed(clip: ClipRow, found: Loaded, consent: tuple[str, ...], licence: str | None) -> ClipRow:
+    """A row with what the file itself says, where the layout said nothing of it."""
+    from datasets.formats.exchange import described
+
+    path = found.files_in / clip.file
+    if clip.frames == 0 and path.is_file():
+        clip = described(clip, path)
+    if not clip.consent and not found.consent:
+        clip = replace(clip, consent=consent)
+    if licence is not None and clip.licence == "unknown":
+        clip = replace(clip, licence=licence)
+    return clip
+
+
+def _free(output: Path, force: bool, inputs: tuple[Path, ...]) -> None:
+    """Refuse an output that is there, that is no data set or export, or that is an input."""
+    output = Path(output)
+    for given in inputs:
+        if output.resolve() == given.resolve() or output.resolve() in given.resolve().parents:
+            raise InputError(f"{output} holds what is read; choose another folder with -o.")
+    if output.is_dir() and not any(output.iterdir()):
+        output.rmdir()
+    refuse_overwrite(output, force)
+    if output.exists() and not (is_dataset(output) or _is_export(output)):
+        raise InputError(f"{output} is neither a data set nor an export, and is not replaced; choose another folder.")
+
+
+def _is_export(folder: Path) -> bool:
+    known = ("counterface/clips.jsonl", "about.json", "metadata.json", "metadata.parquet", "List_of_testing_videos.txt")
+    return any((folder / name).is_file() for name in known)

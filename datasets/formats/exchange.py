@@ -1,0 +1,199 @@
+"""What all formats share: what loading gives, copying files, and the studio's own rows that travel beside an export.
+
+A layout of the field holds less than the manifest. Beside it an export therefore has a folder ``counterface/`` with the
+rows of the manifest; whoever knows nothing of it loads the layout as it is, and an import that finds it has everything
+back. Where the two contradict each other the import stops.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from datasets.errors import InputError
+from datasets.labelledset import LabelledSet
+from datasets.manifest import FAKE, REAL, ClipRow, LabelledFace, read_faces, row_of, table_of
+from datasets.progress import Progress, silent
+
+OWN = "counterface"
+ROWS, FACES, ABOUT = "clips.jsonl", "faces.parquet", "about.json"
+VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
+# What a layout and the rows beside it must agree on.
+AGREED = ("label", "split", "level", "original", "target", "source", "method")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What was found in a folder of another layout.
+
+    Attributes:
+        name: of the set.
+        clips: its rows; ``file`` below ``files_in``.
+        files_in: the folder that the files lie in.
+        faces: rows of faces, where the export brought them.
+        consent, splits, about: as in :class:`datasets.manifest.Index`, where the export brought them.
+        notes: sentences for a person.
+    """
+
+    name: str
+    clips: tuple[ClipRow, ...]
+    files_in: Path
+    faces: tuple[LabelledFace, ...] = ()
+    consent: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    splits: Mapping[str, Any] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A clip of the manifest and where an export put it.
+
+    Attributes:
+        row: the manifest's.
+        file: below the export's folder. mask: likewise, or None where the layout has no place for it.
+        layout: the row as the layout alone tells it, for the check on the way back.
+    """
+
+    row: ClipRow
+    file: str
+    mask: str | None
+    layout: ClipRow
+
+
+def copy_clip(data: LabelledSet, name: str, to: Path) -> None:
+    """Copy a file of the set as it is, Credentials and all."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(data.path(name), to)
+
+
+def copied(data: LabelledSet, placed: Sequence[Placed], folder: Path, progress: Progress = silent) -> None:
+    """Copy the clips of an export, and write the studio's own rows beside them."""
+    for done, one in enumerate(placed, 1):
+        copy_clip(data, one.row.file, folder / one.file)
+        progress("exporting clips", done, len(placed), one.row.clip)
+    write_own(data, placed, folder)
+
+
+def write_own(data: LabelledSet, placed: Sequence[Placed], folder: Path) -> None:
+    """Write the rows of the manifest beside an export; only clips that are in it."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from datasets.manifest import schema
+
+    own = folder / OWN
+    own.mkdir(parents=True, exist_ok=True)
+    with (own / ROWS).open("w", encoding="utf-8") as text:
+        for one in placed:
+            row = {**vars(one.row), "file": one.file, "mask": one.mask, "geometry": None}
+            agreed = {name: getattr(one.layout, name) for name in AGREED}
+            text.write(json.dumps({"row": row, "layout": agreed}, ensure_ascii=False) + "\n")
+    masks = {one.row.clip: one.mask for one in placed}
+    tables = [table_of(face) | {"mask": masks[face.clip]} for face in read_faces(data.folder, masks)]
+    pq.write_table(pa.Table.from_pylist(tables, schema=schema(LabelledFace)), own / FACES)
+    about = {"name": data.index.name, "consent": data.index.consent, "splits": data.index.splits}
+    (own / ABOUT).write_text(json.dumps(about | {"about": data.index.about}, ensure_ascii=False), encoding="utf-8")
+
+
+def with_own(found: Loaded, folder: Path) -> Loaded:
+    """What a layout says, completed by the studio's own rows where they lie beside it.
+
+    Raises:
+        InputError: the rows can't be read, or a file's layout says something else than they do.
+    """
+    import pyarrow.parquet as pq
+
+    own = folder / OWN
+    if not (own / ROWS).is_file():
+        return found
+    try:
+        lines = [json.loads(line) for line in (own / ROWS).read_text(encoding="utf-8").splitlines()]
+        about = json.loads((own / ABOUT).read_text(encoding="utf-8"))
+        faces = tuple(row_of(LabelledFace, row) for row in pq.read_table(own / FACES).to_pylist())
+        rows = {line["row"]["file"]: (row_of(ClipRow, line["row"]), line["layout"]) for line in lines}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{own} is damaged; delete that folder to load the layout without it, or export again."
+        ) from error
+    there = {clip.file: clip for clip in found.clips}
+    for file, clip in there.items():
+        if file not in rows:
+            raise InputError(f"{folder / file} is not among the rows in {own}: it was added after the export.")
+        for name in AGREED:
+            if rows[file][1][name] != getattr(clip, name):
+                raise InputError(
+                    f"{folder / file} lies there as {name} {getattr(clip, name)}, and was exported as "
+                    f"{rows[file][1][name]}; undo that, or delete {own} to load the layout as it is."
+                )
+    kept = tuple(row for file, (row, _) in rows.items() if file in there)
+    names = {row.clip for row in kept}
+    notes = found.notes
+    if len(kept) < len(rows):
+        notes = (*notes, f"{len(rows) - len(kept)} of {len(rows)} exported clips are no longer there.")
+    return replace(
+        found,
+        name=about["name"],
+        clips=kept,
+        faces=tuple(face for face in faces if face.clip in names),
+        consent=about["consent"],
+        splits=about["splits"],
+        about=about["about"],
+        notes=notes,
+    )
+
+
+def picked_level(data: LabelledSet, level: str | None) -> str:
+    """The one level for a layout that has room for one: the one asked for, else c23, else the least compressed.
+
+    Raises:
+        InputError: the set has no such level.
+    """
+    if level is None:
+        return "c23" if "c23" in data.levels else data.levels[0]
+    if level not in data.levels:
+        raise InputError(f"{data.folder} has no level {level}; it has: {', '.join(data.levels)}.")
+    return level
+
+
+def picked_levels(data: LabelledSet, level: str | None) -> tuple[str, ...]:
+    """The levels for a layout that holds several: all, or the one asked for."""
+    return data.levels if level is None else (picked_level(data, level),)
+
+
+def numbered(names: Iterable[str]) -> dict[str, int]:
+    """A number for each name, from 0, in the order in which they first come."""
+    return {name: number for number, name in enumerate(dict.fromkeys(names))}
+
+
+def footage_of(clip: ClipRow) -> str:
+    """The name of the footage a clip was made from: its own original's, or its own."""
+    return clip.original or clip.clip
+
+
+def described(clip: ClipRow, path: Path) -> ClipRow:
+    """A row with what the file itself says: frames, rate, size. Raises InputError when it can't be read."""
+    from datasets.video import probe
+
+    info = probe(path)
+    return replace(clip, frames=info.frames, rate=round(float(info.rate), 6), width=info.width, height=info.height)
+
+
+def videos(folder: Path) -> list[Path]:
+    """The videos in a folder, by name; none where it is not there."""
+    if not folder.is_dir():
+        return []
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() in VIDEOS and not p.name.startswith("."))
+
+
+def nothing(folder: Path, what: str, wanted: str) -> InputError:
+    """The sentence for a folder that holds nothing of a layout."""
+    return InputError(f"{folder} holds nothing of the layout of {what}: {wanted} is needed.")
+
+
+def label_of(is_fake: bool) -> str:
+    return FAKE if is_fake else REAL

@@ -1,0 +1,168 @@
+"""WebDataset: tar archives read from front to end, the files of a sample one after the other under one key.
+
+::
+
+    train-c23-000000.tar     KEY.mp4  KEY.json  KEY.mask.mkv  KEY.faces.json
+    ...
+
+A sample is a clip at one level. ``KEY.json`` is its row in the manifest, ``KEY.faces.json`` are those of its faces. The
+archives are plain tar files, the same bytes whenever the same set is exported.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from datasets.errors import InputError
+from datasets.formats.exchange import Loaded, nothing, picked_levels
+from datasets.labelledset import LabelledSet
+from datasets.manifest import ClipRow, LabelledFace, row_of, table_of
+from datasets.progress import Progress, silent
+
+HOLDS = tuple(name for name in vars(ClipRow("", "", "", "", "", "")) if name not in ("file", "mask", "geometry"))
+SHARD_BYTES, SHARD_CLIPS = 512_000_000, 1000
+ABOUT = "about.json"
+VIDEO, ROW, MASK, FACES = "mp4", "json", "mask.mkv", "faces.json"
+
+
+def save(
+    data: LabelledSet,
+    folder: Path,
+    level: str | None = None,
+    progress: Progress = silent,
+    shard_clips: int = SHARD_CLIPS,
+) -> list[str]:
+    """Write a set in this layout; returns notes for a person.
+
+    Args:
+        level: one level alone; else all.
+        shard_clips: clips an archive at most; one also ends at half a gigabyte.
+    """
+    groups: dict[tuple[str, str], list[ClipRow]] = defaultdict(list)
+    for clip in data.clips:
+        if clip.level in picked_levels(data, level):
+            groups[clip.split, clip.level].append(clip)
+    folder.mkdir(parents=True, exist_ok=True)
+    total, done, shards = sum(map(len, groups.values())), 0, 0
+    for (split, own), clips in groups.items():
+        for number, part in enumerate(_shards(clips, shard_clips)):
+            shards += 1
+            with tarfile.open(folder / f"{split}-{own}-{number:06d}.tar", "w", format=tarfile.PAX_FORMAT) as tar:
+                for clip in part:
+                    for name, content in _sample(data, clip):
+                        _add(tar, name, content)
+                    done += 1
+                    progress("exporting clips", done, total, clip.clip)
+    about = {"name": data.index.name, "consent": data.index.consent, "splits": data.index.splits}
+    (folder / ABOUT).write_text(json.dumps(about | {"about": data.index.about}, ensure_ascii=False), encoding="utf-8")
+    return [f"{shards} archives, {total} samples."]
+
+
+def _shards(clips: list[ClipRow], most: int) -> Iterator[list[ClipRow]]:
+    part, size = list[ClipRow](), 0
+    for clip in clips:
+        if part and (len(part) >= most or size + clip.bytes > SHARD_BYTES):
+            yield part
+            part, size = [], 0
+        part.append(clip)
+        size += clip.bytes
+    if part:
+        yield part
+
+
+def _sample(data: LabelledSet, clip: ClipRow) -> Iterator[tuple[str, bytes]]:
+    key = f"{clip.clip}__{clip.level}"
+    yield f"{key}.{VIDEO}", data.path(clip.file).read_bytes()
+    row = {**vars(clip), "file": f"{key}.{VIDEO}", "mask": f"{key}.{MASK}" if clip.mask else None, "geometry": None}
+    yield f"{key}.{ROW}", json.dumps(row, ensure_ascii=False).encode()
+    if clip.mask is not None:
+        yield f"{key}.{MASK}", data.path(clip.mask).read_bytes()
+    faces = [table_of(face) for face in data.faces(clip.clip)]
+    if faces:
+        yield f"{key}.{FACES}", json.dumps(faces, ensure_ascii=False).encode()
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    info = tarfile.TarInfo(name)
+    info.size, info.mode, info.mtime = len(content), 0o644, 0
+    tar.addfile(info, io.BytesIO(content))
+
+
+def load(folder: Path, into: Path | None = None, progress: Progress = silent) -> Loaded:
+    """Read a folder of archives that an export made; a manifest can't point into one, so they are unpacked.
+
+    Args:
+        into: where to; ``videos/`` and ``masks/`` are made in it. Without it nothing is unpacked, and the files of the
+            rows are the names inside the archives.
+
+    Raises:
+        InputError: there is no archive, one is damaged, or holds samples that are not this studio's.
+    """
+    folder = Path(folder)
+    shards = sorted(folder.glob("*.tar"))
+    if not shards:
+        raise nothing(folder, "WebDataset", "a .tar archive")
+    clips, faces = list[ClipRow](), dict[str, list[LabelledFace]]()
+    for done, shard in enumerate(shards, 1):
+        try:
+            for held in _samples(shard):
+                clips.append(_unpacked(held, shard, into, faces))
+        except (tarfile.TarError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{shard} is damaged, or no archive that this studio exported.") from error
+        progress("reading archives", done, len(shards))
+    about: dict[str, Any] = {}
+    if (folder / ABOUT).is_file():
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+    return Loaded(
+        about.get("name", folder.resolve().name),
+        tuple(clips),
+        Path(into or folder).resolve(),
+        tuple(face for own in faces.values() for face in own),
+        about.get("consent", {}),
+        about.get("splits", {}),
+        about.get("about", {}),
+    )
+
+
+def _samples(shard: Path) -> Iterator[dict[str, bytes]]:
+    """The files of each sample by their suffix, one sample in memory at a time."""
+    held: dict[str, bytes] = {}
+    key = ""
+    with tarfile.open(shard) as tar:
+        for member in tar:
+            own, _, suffix = Path(member.name).name.partition(".")
+            if own != key and held:
+                yield held
+                held = {}
+            key = own
+            file = tar.extractfile(member)
+            if file is not None:
+                held[suffix] = file.read()
+    if held:
+        yield held
+
+
+def _unpacked(held: dict[str, bytes], shard: Path, into: Path | None, faces: dict[str, list[LabelledFace]]) -> ClipRow:
+    row = row_of(ClipRow, json.loads(held[ROW]))
+    for name in (row.clip, row.level):
+        if Path(name).name != name:
+            raise InputError(f"{shard} holds a sample with the name {name}, which is no plain name.")
+    file = f"videos/{row.level}/{row.clip}.mp4"
+    mask = f"masks/{row.clip}.mkv" if MASK in held else None
+    if into is not None:
+        files = {file: held[VIDEO]} | ({} if mask is None else {mask: held[MASK]})
+        for name, content in files.items():
+            if not (into / name).exists():
+                (into / name).parent.mkdir(parents=True, exist_ok=True)
+                (into / name).write_bytes(content)
+    if FACES in held and row.clip not in faces:
+        own = json.loads(held[FACES])
+        faces[row.clip] = [row_of(LabelledFace, {**one, "mask": mask}) for one in own]
+    return replace(row, file=file, mask=mask)
