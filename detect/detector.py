@@ -170,6 +170,7 @@ class TrainedDetector:
 
         self.module = module.to(device).eval()
         self.card, self.competence, self.device, self.forest = card, competence, device, forest
+        self._quick: torch.nn.Module | None = None
         self.calibration = Platt.from_card(card["calibration"])
         self.size = int(card["input"]["size"])
         self.cue_names: tuple[str, ...] = tuple(card["cues"]["names"]) if forest is not None else ()
@@ -184,7 +185,11 @@ class TrainedDetector:
             raise ValueError(
                 f"crops of {crops.dtype} {crops.shape}, and uint8 (N, {self.size}, {self.size}, 3) is needed"
             )
-        network, heat, features = forward(self.module, crops, self.card["input"]["normalisation"], self.device)
+        if self._quick is None:
+            from detect.fuse import for_inference
+
+            self._quick = for_inference(self.module, self.size, self.device)
+        network, heat, features = forward(self._quick, crops, self.card["input"]["normalisation"], self.device)
         logit = network
         if self.forest is not None:
             if cues is None or cues.shape != (len(crops), len(self.cue_names)):

@@ -92,6 +92,30 @@ def mark() -> np.ndarray:
     return np.hstack([before, after, difference, margin])
 
 
+def drawn_pairs() -> np.ndarray:
+    """What a general detector learns from, of the sample's two portraits: originals, swaps drawn of them, masks."""
+    import torch
+
+    from datasets.faces.finder import make_finder
+    from datasets.samples.portraits import original
+    from evaluate.general.bank import canvases_of
+    from evaluate.general.fit import COVERAGE, SIZE, pixels_of
+    from evaluate.general.forge.forge import Forge
+    from evaluate.general.portraits import portrait_of
+
+    finder = make_finder("mediapipe")
+    faces = [portrait_of(original(name), finder, name) for name in ("astronaut", "hopper")]
+    finder.close()
+    bank, device = canvases_of([face for face in faces if face is not None]), torch.device("cpu")
+    forge = Forge(bank, np.zeros(len(bank), int), device, SIZE, COVERAGE, pixels_of(bank, device))
+    columns = [forge.group(1, (seed,)) for seed in range(6)]
+    rows: list[tuple[str, list[np.ndarray]]] = []
+    for words, which in (("original", 1), ("drawn", 0)):
+        rows.append((words, [(255 * d.images[which]).byte().permute(1, 2, 0).numpy() for d in columns]))
+    masks = [np.repeat((255 * d.masks[0]).byte().numpy()[..., None], 3, 2) for d in columns]
+    return rows_of([*rows, ("mask", masks)])
+
+
 # Where the workspace lies on this machine is nobody's business in a picture: only its name is left.
 SHORTEN = """folder => {
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -136,6 +160,7 @@ def main() -> None:
     said: Making = making(read_results(open_workspace(workspace)), "A picture for the README")
     write_picture(HERE / "strip.jpg", strip(workspace), said, 88)
     write_picture(HERE / "mark.jpg", mark(), said, 90)
+    write_picture(HERE / "drawn.jpg", drawn_pairs(), said, 88)
     write_picture(HERE / "methods.jpg", by_method(workspace), said, 88)
     report = (workspace / "result" / "report.html").resolve().as_uri()
     write_picture(HERE / "report.jpg", screenshot(report, (1200, 1080), 3, f"{workspace.resolve().parent}/"), said, 88)

@@ -3,11 +3,11 @@
     python -m evaluate.general.train MATERIAL -o detect/weights/NAME --work FOLDER --consent BASIS
 
 MATERIAL has ``real/`` (clips, the person in the name up to the first ``_``) and folders of pictures beside it. Faces
-are cut out and put into a bank (``bank``), one network is trained for each fold of the people (``fit``; it wants a GPU
-and can be run elsewhere on the bank alone, what it writes goes into ``networks`` under ``--work``), pairs and
-pseudo-clips are drawn through real encoders (``making``), and all of it is put together (``assemble``). Every step keeps
-what it has made under ``--work``: the same command goes on where it was stopped. With ``--folds`` one detector for each
-fold is written too, for figures on people it has not seen.
+are cut out and put into a bank (``bank``), one network is trained for each fold of the people (``fit``; it wants a
+GPU and can be run elsewhere on the bank alone, what it writes goes into ``networks`` under ``--work``), pairs and
+pseudo-clips are drawn through real encoders (``making``), and all of it is put together (``assemble``). Every step
+keeps what it has made under ``--work``: the same command goes on where it was stopped. With ``--folds`` one detector
+for each fold is written too, for figures on people it has not seen.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from evaluate.general.portraits import load_portraits, of_clips, of_pictures, sa
 from evaluate.general.table import draw_clips, draw_pairs
 from evaluate.general.trackranges import track_ranges
 
-FOLDS, PAIRS, DRAWS, FRAMES_A_CLIP, STEPS, COPIER_STEPS = 3, 4000, 12, 48, 2400, 900
+FOLDS, PAIRS, DRAWS, FRAMES_A_CLIP, STEPS, COPIER_STEPS = 3, 2500, 8, 48, 2400, 900
 PICTURES, SMALL = ("photos", "faces_misc"), ("lfw_colour", "lfw_grey")
 
 

@@ -1,4 +1,4 @@
-"""Weights that a package carries, and several networks as one."""
+"""Weights that a package carries, several networks as one, and networks folded for inference."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from datasets.errors import InputError
 from detect import backbones
 from detect.detector import ModelOutput, build_model
 from detect.ensemble import ensemble
+from detect.fuse import for_inference, fused
 from detect.pyramid import body_of, normalisation_of
 
 NAME, PACKAGE = "mobilenetv3_small_050", "weights_for_this_test"
@@ -65,3 +66,39 @@ def test_an_ensemble_is_the_mean_of_its_members() -> None:
     assert torch.equal(said.features, alone[0].features)
     with pytest.raises(InputError, match="one network or more"):
         ensemble(torch.nn.Identity, 0)
+
+
+@pytest.mark.parametrize("backbone", [NAME, "tf_efficientnet_lite0", "resnet10t"])
+def test_a_folded_network_answers_alike_and_has_fewer_layers(backbone: str) -> None:
+    torch.manual_seed(0)
+    module = build_model("timm_heatmap", backbone=backbone).module
+    with torch.no_grad():
+        for _ in range(2):  # statistics that are not those of a fresh layer
+            module(torch.rand(4, 3, 64, 64))
+    module.eval()
+    quick, x = for_inference(module, 64), torch.rand(2, 3, 64, 64)
+    norms = [sum(isinstance(m, torch.nn.BatchNorm2d) for m in one.modules()) for one in (module, quick)]
+    assert norms[0] > 10 and norms[1] <= 1
+    with torch.inference_mode():
+        a, b = module(x), quick(x)
+    assert torch.allclose(a.logit, b.logit, atol=1e-4) and torch.allclose(a.heat, b.heat, atol=1e-4)
+    assert torch.allclose(a.features, b.features, atol=1e-4)
+
+
+def test_a_network_that_would_answer_otherwise_is_left_as_it_is() -> None:
+    class Crossed(torch.nn.Module):
+        """Its normalisation stands after its convolution and runs before it."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.norm = torch.nn.Conv2d(3, 3, 3), torch.nn.BatchNorm2d(3)
+
+        def forward(self, x: torch.Tensor) -> ModelOutput:
+            found = self.conv(self.norm(x)).mean((2, 3))
+            return ModelOutput(found[:, 0], None, found)
+
+    module = Crossed()
+    module(torch.rand(4, 3, 16, 16) + 3)
+    module.eval()
+    assert for_inference(module, 16) is module
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in fused(module).modules())

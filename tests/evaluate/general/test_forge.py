@@ -155,7 +155,12 @@ def test_copies_come_back_to_their_place(bank: FaceCanvases) -> None:
     inner = slice(110, 240)
     assert (back - canvases)[..., inner, inner].abs().mean() < 0.03
     for shape in copies.SHAPES:
-        assert copies.Copier(shape)(torch.rand(1, 3, copies.SIDE, copies.SIDE)).shape == (1, 3, copies.SIDE, copies.SIDE)
+        assert copies.Copier(shape)(torch.rand(1, 3, copies.SIDE, copies.SIDE)).shape == (
+            1,
+            3,
+            copies.SIDE,
+            copies.SIDE,
+        )
 
 
 def test_networks_are_fitted_and_held_out_people_are_named(file: Path, tmp_path: Path) -> None:

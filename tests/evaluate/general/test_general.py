@@ -151,7 +151,10 @@ def test_a_detector_is_written_that_scores_as_its_parts(drawn: Table, tmp_path: 
     )
     found = load_detector(tmp_path / "small", "cpu")
     assert found.card["scope"] == {"kind": "general"} and found.cue_names == CUE_NAMES
-    crops, cues = np.ascontiguousarray(drawn.crops[:3, 1]), drawn.cues[:3, 1][:, [FRAME_CUES.index(name) for name in CUE_NAMES]]
+    crops, cues = (
+        np.ascontiguousarray(drawn.crops[:3, 1]),
+        drawn.cues[:3, 1][:, [FRAME_CUES.index(name) for name in CUE_NAMES]],
+    )
     scores = found.score(crops, cues)
     alone = np.mean([member.of(crops)[0] for member in members], axis=0)
     assert scores.network == pytest.approx(alone, abs=1e-5)
