@@ -8,9 +8,9 @@ from pathlib import Path
 from datasets.atomic import refuse_overwrite, replacing
 from datasets.errors import InputError
 from datasets.formats import format_module
-from datasets.formats.exchange import Loaded
+from datasets.formats.exchange import MARKER, OWN, ROWS, Loaded
 from datasets.labelledset import LabelledSet
-from datasets.manifest import ClipRow, Index, is_dataset, write_tables
+from datasets.manifest import ClipRow, Index, read_index, write_tables
 from datasets.progress import Progress, silent
 from datasets.provenance.consent import Consent
 from datasets.provenance.manifest import software_version
@@ -108,10 +108,19 @@ def _free(output: Path, force: bool, inputs: tuple[Path, ...]) -> None:
     if output.is_dir() and not any(output.iterdir()):
         output.rmdir()
     refuse_overwrite(output, force)
-    if output.exists() and not (is_dataset(output) or _is_export(output)):
+    if output.exists() and not (_is_set(output) or _is_export(output)):
         raise InputError(f"{output} is neither a data set nor an export, and is not replaced; choose another folder.")
 
 
+def _is_set(folder: Path) -> bool:
+    """Whether the studio's own index is there; others call a file ``dataset.json``, too."""
+    try:
+        read_index(folder, check=False)
+    except InputError:
+        return False
+    return True
+
+
 def _is_export(folder: Path) -> bool:
-    known = ("counterface/clips.jsonl", "about.json", "metadata.json", "metadata.parquet", "List_of_testing_videos.txt")
-    return any((folder / name).is_file() for name in known)
+    """Whether the studio made it: a layout's own files would be those of somebody's download, too."""
+    return any((folder / OWN / name).is_file() for name in (ROWS, MARKER))

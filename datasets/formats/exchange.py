@@ -14,13 +14,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from datasets.atomic import write_json
 from datasets.errors import InputError
 from datasets.labelledset import LabelledSet
 from datasets.manifest import FAKE, REAL, ClipRow, LabelledFace, read_faces, row_of, table_of
 from datasets.progress import Progress, silent
+from datasets.provenance.manifest import software_version
 
 OWN = "counterface"
 ROWS, FACES, ABOUT = "clips.jsonl", "faces.parquet", "about.json"
+MARKER = "export.json"  # in the exports whose own files are the rows: that the studio made the folder
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
 # What a layout and the rows beside it must agree on.
 AGREED = ("label", "split", "level", "original", "target", "source", "method")
@@ -98,6 +101,11 @@ def write_own(data: LabelledSet, placed: Sequence[Placed], folder: Path) -> None
     pq.write_table(pa.Table.from_pylist(tables, schema=schema(LabelledFace)), own / FACES)
     about = {"name": data.index.name, "consent": data.index.consent, "splits": data.index.splits}
     (own / ABOUT).write_text(json.dumps(about | {"about": data.index.about}, ensure_ascii=False), encoding="utf-8")
+
+
+def write_marker(folder: Path, layout: str) -> None:
+    """Say in a folder that it is an export of this studio's, so that a later one may take its place."""
+    write_json(folder / OWN / MARKER, {"made_by": f"counterface {software_version()}", "layout": layout})
 
 
 def with_own(found: Loaded, folder: Path) -> Loaded:

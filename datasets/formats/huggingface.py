@@ -17,7 +17,7 @@ from typing import Any
 
 from datasets.atomic import replacing, write_json, write_text
 from datasets.errors import InputError
-from datasets.formats.exchange import ABOUT, Loaded, copy_clip, nothing, picked_levels
+from datasets.formats.exchange import ABOUT, Loaded, copy_clip, nothing, picked_levels, write_marker
 from datasets.labelledset import LabelledSet
 from datasets.manifest import ClipRow, LabelledFace, read_faces, row_of, schema, table_of
 from datasets.progress import Progress, silent
@@ -61,6 +61,7 @@ def save(data: LabelledSet, folder: Path, level: str | None = None, progress: Pr
     if strip.is_file():
         (folder / "strip.jpg").write_bytes(strip.read_bytes())
     write_json(folder / CROISSANT, croissant(data, clips, folder))
+    write_marker(folder, "hf")
     return []
 
 

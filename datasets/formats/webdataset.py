@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets.errors import InputError
-from datasets.formats.exchange import Loaded, nothing, picked_levels
+from datasets.formats.exchange import Loaded, nothing, picked_levels, write_marker
 from datasets.labelledset import LabelledSet
 from datasets.manifest import ClipRow, LabelledFace, row_of, table_of
 from datasets.progress import Progress, silent
@@ -62,6 +62,7 @@ def save(
                     progress("exporting clips", done, total, clip.clip)
     about = {"name": data.index.name, "consent": data.index.consent, "splits": data.index.splits}
     (folder / ABOUT).write_text(json.dumps(about | {"about": data.index.about}, ensure_ascii=False), encoding="utf-8")
+    write_marker(folder, "webdataset")
     return [f"{shards} archives, {total} samples."]
 
 

@@ -16,7 +16,7 @@ import pytest
 from footage import living, write_clip
 
 from datasets.errors import InputError, Refused
-from datasets.exchange import export, import_set
+from datasets.exchange import _free, export, import_set
 from datasets.formats import FORMATS, format_module
 from datasets.formats.exchange import OWN, Loaded
 from datasets.labelledset import LabelledSet
@@ -298,6 +298,22 @@ def test_an_export_does_not_replace_another_folder(built_set: Path, tmp_path: Pa
         export(built_set, "dfdc", tmp_path / "out", force=True)
     with pytest.raises(InputError, match="holds what is read"):
         export(built_set, "dfdc", built_set, force=True)
+
+
+@pytest.mark.parametrize("name", ["metadata.json", "List_of_testing_videos.txt", "about.json", "dataset.json"])
+def test_what_looks_like_an_export_and_is_a_download_is_not_replaced(
+    built_set: Path, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).write_text("{}")
+    with pytest.raises(InputError, match="is not replaced"):
+        export(built_set, "dfdc", tmp_path / "out", force=True)
+    assert (tmp_path / "out" / name).read_text() == "{}"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_export_is_known_for_one(exports: Callable[[str], Path], name: str) -> None:
+    _free(exports(name), True, ())
 
 
 def test_no_pictures_of_faces_without_consent(tmp_path: Path, exports: Callable[[str], Path]) -> None:
