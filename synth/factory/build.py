@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datasets.atomic import remove, write_json, write_text
-from datasets.errors import InputError, Interrupted
+from datasets.errors import InputError, Interrupted, Refused
 from datasets.interrupt import StopRequested
 from datasets.manifest import is_dataset, read_index
 from datasets.progress import Progress, silent, tell
@@ -41,11 +41,13 @@ def prepare(recipe_file: Path, derive: bool = True) -> Prepared:
         derive: also derive the watermark ids, for which this machine's key is needed.
 
     Raises:
-        InputError, Refused: as :func:`synth.factory.recipe.read_recipe`; also a clip that can't be read.
+        InputError, Refused: as :func:`synth.factory.recipe.read_recipe`; also a clip that can't be read, or says that it is synthetic.
     """
     from datasets.provenance.derived import derived_ids
 
     recipe, files = read_recipe(recipe_file)
+    for file in dict.fromkeys(files.values()):
+        check_said(file)
     footage: dict[str, Footage] = {}
     for person in recipe.people:
         for number, clip in enumerate(person.clips):
@@ -72,6 +74,43 @@ def _look(path: Path, start: float, seconds: float | None) -> Footage:
     if not taken:
         raise InputError(f"{path} is {times[-1]:.1f} s long, and the recipe takes it from {start:g} s on.")
     return Footage(path, sha256(path), start, taken, info.width, info.height)
+
+
+def check_said(path: Path) -> None:
+    """Refuse footage whose Content Credentials say that it is synthetic: the set would label its faces ``real``.
+
+    Cutting drops the Credentials, so what comes after could not tell.
+
+    Raises:
+        Refused: they say so.
+    """
+    from datasets.provenance.reading import read_credentials
+
+    if read_credentials(path).synthetic:
+        raise Refused(
+            f"{path} says in its Content Credentials that it is synthetic, so it can't stand for a real clip; take "
+            "footage from a camera."
+        )
+
+
+def check_unmarked(path: Path) -> None:
+    """Refuse footage with the watermark of the studio's outputs; pictures are read, which takes a while.
+
+    An original that the studio wrote for a set says in its Credentials that it is one, and is taken although marked.
+
+    Raises:
+        Refused: it is marked.
+        InputError: it can't be read.
+    """
+    from datasets.provenance.reading import read_credentials
+    from datasets.provenance.watermarkreading import read_watermark
+
+    said = read_credentials(path)
+    if not (said.by_studio and said.synthetic is False) and read_watermark(path).present:
+        raise Refused(
+            f"{path} carries the watermark of clips that were made or changed by this studio, so it can't stand for a "
+            "real one; take the footage that it was made from."
+        )
 
 
 def check_room(left: list[Unit], root: Path, freed: int = 0) -> None:
@@ -111,18 +150,24 @@ def build(
 
     Raises:
         InputError, Refused: before anything is made, see :func:`prepare`; the folder holds something else, another
-            build works in it, the disk is too small, or a unit can't be done.
+            build works in it, the disk is too small, footage is marked, or a unit can't be done.
         Interrupted: Ctrl-C; the same call goes on.
     """
     from datasets.device import usable_cores
 
     ready, root = prepare(recipe_file), Path(root).resolve()
-    if not _is_other(root, ready, recipe_file, force) and not (root / WORK / STARTED).is_file():
-        check_room(list(ready.plan.units.values()), root)
+    units = list(ready.plan.units.values())
+    other = _is_other(root, ready, recipe_file, force)
+    if not other and not (root / WORK / STARTED).is_file():
+        check_room(units, root)
+    # What was cut already was looked at before.
+    uncut = [unit.name for unit in units if unit.kind == "footage" and (other or not is_done(unit, root))]
+    for file in dict.fromkeys(ready.footage[name] for name in uncut):
+        check_unmarked(file)
     with _alone(root):
         # Nothing of an older set goes before all that can be refused was, and another build can't be in it any more.
         other = _is_other(root, ready, recipe_file, force)
-        done = set() if other else {unit.id for unit in ready.plan.units.values() if is_done(unit, root)}
+        done = set() if other else {unit.id for unit in units if is_done(unit, root)}
         left = needed(ready.plan, done)
         if left:
             check_room(left, root, freed=_bytes_in(root) if other else 0)

@@ -15,7 +15,8 @@ from types import SimpleNamespace
 import pytest
 from setkit import manifest_bytes, recipe, write_recipe
 
-from datasets.errors import InputError
+from datasets.errors import InputError, Refused
+from datasets.formats.ffpp import move_mask
 from datasets.labelledset import LabelledSet
 from datasets.mediahash import contents
 from datasets.provenance.reading import read_credentials
@@ -217,6 +218,24 @@ def test_an_emptied_folder_keeps_its_lock_and_whose_it_was(own_set: Path, built_
     with pytest.raises(InputError, match="from another recipe"):
         build(file, own_set, workers=1)
     assert building._is_other(own_set, building.prepare(file, derive=False), file, force=True)
+
+
+def test_what_is_not_real_is_no_footage(built_set: Path, tmp_path: Path) -> None:
+    data = LabelledSet(built_set)
+    swap, original = (built_set / data.select(level="raw", label=label)[0].file for label in ("fake", "real"))
+    bare = tmp_path / "clips" / "ast.mp4"
+    file = write_recipe(bare.parent)
+    shutil.copyfile(swap, bare)
+    with pytest.raises(Refused, match=r"ast.mp4 says in its Content Credentials"):
+        building.prepare(file, derive=False)
+    bare.unlink()
+    move_mask(swap, bare)  # the same packets, without Credentials
+    assert read_credentials(bare).state == "none"
+    with pytest.raises(Refused, match=r"ast.mp4 carries the watermark"):
+        build(file, tmp_path / "set", workers=1)
+    assert not (tmp_path / "set").exists()
+    building.check_said(original)
+    building.check_unmarked(original)
 
 
 def test_a_unit_that_takes_workers_down_is_given_up(built_set: Path) -> None:
