@@ -41,7 +41,8 @@ def prepare(recipe_file: Path, derive: bool = True) -> Prepared:
         derive: also derive the watermark ids, for which this machine's key is needed.
 
     Raises:
-        InputError, Refused: as :func:`synth.factory.recipe.read_recipe`; also a clip that can't be read, or says that it is synthetic.
+        InputError, Refused: as :func:`synth.factory.recipe.read_recipe`; also a clip that can't be read, or says
+            that it is synthetic.
     """
     from datasets.provenance.derived import derived_ids
 

@@ -20,7 +20,7 @@ from datasets.exchange import _free, export, import_set
 from datasets.formats import FORMATS, format_module
 from datasets.formats.exchange import OWN, Loaded
 from datasets.labelledset import LabelledSet
-from datasets.manifest import ClipRow, read_faces
+from datasets.manifest import ClipRow, read_faces, write_tables
 from datasets.mediahash import contents
 from datasets.provenance.reading import read_credentials
 
@@ -163,6 +163,35 @@ def test_deepfakebench_keeps_the_eight_rules(exports: Callable[[str], Path]) -> 
                 assert points.shape == (81, 2) and points.min() > 0 and points.max() < 256
     names = {video.split("/")[1] for video in videos}
     assert len(names) == len(set(videos)) == 6  # 4: no video has the name of another one, real or fake
+
+
+def test_deepfakebench_with_an_empty_test_part_comes_back(built_set: Path, tmp_path: Path) -> None:
+    """``test`` then repeats ``val``; without the studio's rows nothing says which one is meant."""
+    import shutil
+
+    own = Path(shutil.copytree(built_set, tmp_path / "set"))
+    data = LabelledSet(own)
+    clips = [replace(c, split="val" if c.split == "test" else c.split) for c in data.clips if c.level == "c30"]
+    write_tables(own, clips, list(read_faces(own)), data.index)
+    notes = export(own, "deepfakebench", tmp_path / "out")
+    assert any("test is empty" in note and "repeats val" in note for note in notes)
+    found: Loaded = format_module("deepfakebench").load(tmp_path / "out")
+    assert {clip.clip: clip.split for clip in found.clips} == {clip.clip: clip.split for clip in clips}
+    shutil.rmtree(tmp_path / "out" / OWN)
+    bare_found: Loaded = format_module("deepfakebench").load(tmp_path / "out")
+    assert {clip.split for clip in bare_found.clips} == {"train", "test"}
+    assert any("listed in two splits" in note for note in bare_found.notes)
+
+
+def test_deepfakebench_without_a_training_part_is_refused(built_set: Path, tmp_path: Path) -> None:
+    import shutil
+
+    own = Path(shutil.copytree(built_set, tmp_path / "set"))
+    data = LabelledSet(own)
+    write_tables(own, [replace(c, split="test") for c in data.clips], list(read_faces(own)), data.index)
+    with pytest.raises(InputError, match=r"needs every label in every split, and small_raw_Real has none in train"):
+        export(own, "deepfakebench", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_pictures_of_faces_are_marked_and_signed(exports: Callable[[str], Path]) -> None:
