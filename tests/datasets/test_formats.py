@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import tarfile
 from collections import Counter
@@ -18,7 +19,7 @@ from footage import living, write_clip
 from datasets.errors import InputError, Refused
 from datasets.exchange import _free, export, import_set
 from datasets.formats import FORMATS, format_module
-from datasets.formats.exchange import OWN, Loaded
+from datasets.formats.exchange import OWN, Loaded, checked
 from datasets.labelledset import LabelledSet
 from datasets.manifest import ClipRow, read_faces, write_tables
 from datasets.mediahash import contents
@@ -298,6 +299,62 @@ def test_a_table_that_can_t_be_read_is_said(tmp_path: Path) -> None:
 def test_an_unknown_format_is_said() -> None:
     with pytest.raises(InputError, match="There is no format 'coco'"):
         format_module("coco")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"clip": "../../x"}, "no plain name"),
+        ({"clip": ".."}, "no plain name"),
+        ({"level": "a/b"}, "no plain name"),
+        ({"method": "..\\x"}, "no plain name"),
+        ({"file": "../x.mp4"}, "lies outside"),
+        ({"split": "../x"}, "in the split ../x"),
+        ({"label": "forged"}, "the label forged"),
+    ],
+)
+def test_rows_that_lead_elsewhere_are_refused(tmp_path: Path, changed: dict[str, str], said: str) -> None:
+    row = ClipRow("a", "c23", "a.mp4", "fake", "anna", "train", method="swap")
+    checked(row, tmp_path)
+    with pytest.raises(InputError, match=said):
+        checked(replace(row, **changed), tmp_path)  # type: ignore[arg-type]
+
+
+def test_an_archive_s_rows_are_looked_at_before_it_is_unpacked(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    row = vars(ClipRow("a", "c23", "a.mp4", "fake", "anna", "../x"))
+    with tarfile.open(tmp_path / "in" / "train-000000.tar", "w") as tar:
+        for name, content in (("a.mp4", b"clip"), ("a.json", json.dumps(row).encode())):
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    with pytest.raises(InputError, match=r"in the split ../x"):
+        format_module("webdataset").load(tmp_path / "in", tmp_path / "into")
+    assert not list((tmp_path / "into").rglob("*.mp4"))
+    with pytest.raises(InputError, match=r"in the split ../x"):
+        import_set(tmp_path / "in", "webdataset", tmp_path / "set")
+    assert not (tmp_path / "set").exists()
+
+
+@pytest.mark.parametrize("held", [{"label": "fakee"}, {"label": "REAL", "split": "public"}])
+def test_a_label_or_split_of_dfdc_that_is_none_is_said(tmp_path: Path, held: dict[str, str]) -> None:
+    clip(tmp_path / "in" / "a.mp4")
+    (tmp_path / "in" / "metadata.json").write_text(json.dumps({"a.mp4": held}))
+    with pytest.raises(InputError, match=r"gives a the label fakee|puts a in the split public"):
+        import_set(tmp_path / "in", "dfdc", tmp_path / "set")
+
+
+@pytest.mark.parametrize("name", ["hf", "webdataset", "dfdc"])
+@pytest.mark.parametrize("text", ["{", "[]", '{"consent": [1]}'])
+def test_a_damaged_about_is_said(exports: Callable[[str], Path], tmp_path: Path, name: str, text: str) -> None:
+    import shutil
+
+    folder = Path(shutil.copytree(exports(name), tmp_path / "damaged"))
+    about = (folder / OWN if name == "dfdc" else folder) / "about.json"
+    assert about.is_file()
+    about.write_text(text)
+    with pytest.raises(InputError, match=r"about.json is damaged"):
+        format_module(name).load(folder)
 
 
 def test_a_clip_that_was_moved_after_the_export_is_noticed(exports: Callable[[str], Path], tmp_path: Path) -> None:
