@@ -76,7 +76,15 @@ def copy_clip(data: LabelledSet, name: str, to: Path) -> None:
 
 
 def copied(data: LabelledSet, placed: Sequence[Placed], folder: Path, progress: Progress = silent) -> None:
-    """Copy the clips of an export, and write the studio's own rows beside them."""
+    """Copy the clips of an export, and write the studio's own rows beside them.
+
+    Raises:
+        InputError: two clips come out with one name, of which the layout could hold only one.
+    """
+    names = dict[str, str]()
+    for one in placed:
+        if names.setdefault(one.file, one.row.clip) != one.row.clip:
+            raise InputError(f"{names[one.file]} and {one.row.clip} would both be {one.file} in this layout.")
     for done, one in enumerate(placed, 1):
         copy_clip(data, one.row.file, folder / one.file)
         progress("exporting clips", done, len(placed), one.row.clip)

@@ -21,7 +21,7 @@ from datasets.exchange import _free, export, import_set
 from datasets.formats import FORMATS, format_module
 from datasets.formats.exchange import OWN, Loaded, checked
 from datasets.labelledset import LabelledSet
-from datasets.manifest import ClipRow, read_faces, write_tables
+from datasets.manifest import ClipRow, Index, read_faces, write_tables
 from datasets.mediahash import contents
 from datasets.provenance.reading import read_credentials
 
@@ -282,6 +282,43 @@ def test_the_real_faceforensics_is_read(tmp_path: Path) -> None:
     assert rows["000_003-NeuralTextures"].mask is None and rows["003"].split == "val"
     google = rows["01_02__exit_phone_room__YVGY8LOK-DeepFakeDetection"]
     assert (google.original, google.target, google.split) == ("01__exit_phone_room", "01", "train")
+
+
+def test_in_celebdf_the_folder_says_what_is_real(tmp_path: Path) -> None:
+    for name in (
+        "Celeb-real/id0_0000",
+        "Celeb-real/id0_id1_0001",
+        "Celeb-synthesis/id0_id1_0000",
+        "Celeb-synthesis/id0_id1_0000 (1)",
+        "YouTube-real/00170",
+    ):
+        (tmp_path / f"{name}.mp4").parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.mp4").touch()
+    found: Loaded = format_module("celebdf").load(tmp_path)
+    assert [(row.file, row.label) for row in found.clips] == [
+        ("Celeb-real/id0_0000.mp4", "real"),
+        ("YouTube-real/00170.mp4", "real"),
+        ("Celeb-synthesis/id0_id1_0000.mp4", "fake"),
+    ]
+    assert "2 videos have names that do not fit" in found.notes[0]
+
+
+@pytest.mark.parametrize("name", ["ffpp", "celebdf"])
+def test_people_who_only_lent_a_face_have_numbers(tmp_path: Path, name: str) -> None:
+    clip(tmp_path / "set" / "a.mp4")
+    row = ClipRow("a", "c23", "a.mp4", "real", "anna", "train")
+    fakes = [
+        replace(row, clip=f"f{who}", label="fake", method="swap", source=who, original="a") for who in ("bert", "carl")
+    ]
+    write_tables(tmp_path / "set", [row, *fakes], [], Index("lent", "built", "test"))
+    export(tmp_path / "set", name, tmp_path / "out")
+    assert len(list((tmp_path / "out").rglob("*.mp4"))) == 3
+    found: Loaded = format_module(name).load(tmp_path / "out")
+    assert {one.clip: one.source for one in found.clips} == {"a": None, "fbert": "bert", "fcarl": "carl"}
+    twice = [row, fakes[0], replace(fakes[0], clip="again")]
+    write_tables(tmp_path / "set", twice, [], Index("lent", "built", "test"))
+    with pytest.raises(InputError, match="would both be"):
+        export(tmp_path / "set", name, tmp_path / "out", force=True)
 
 
 @pytest.mark.parametrize("name", FORMATS)
