@@ -8,12 +8,13 @@ from pathlib import Path
 from datasets.atomic import refuse_overwrite, replacing
 from datasets.errors import InputError
 from datasets.formats import format_module
-from datasets.formats.exchange import Loaded
+from datasets.formats.exchange import MARKER, OWN, ROWS, Loaded, check_plain, checked
 from datasets.labelledset import LabelledSet
-from datasets.manifest import ClipRow, Index, is_dataset, write_tables
+from datasets.manifest import FAKE, REAL, ClipRow, Index, read_index, write_tables
 from datasets.progress import Progress, silent
 from datasets.provenance.consent import Consent
 from datasets.provenance.manifest import software_version
+from datasets.splits import SPLITS
 
 
 def export(
@@ -53,7 +54,7 @@ def import_set(
         licence: of the set, likewise.
 
     Raises:
-        InputError: nothing of that layout is there, or the output is.
+        InputError: nothing of that layout is there, the output is, or a row names what can't be.
     """
     module = format_module(format)
     folder = Path(folder)
@@ -65,10 +66,14 @@ def import_set(
         found: Loaded = module.load(folder, temporary, progress)
         inside = found.files_in == temporary.resolve()
         records = {record.id: record.to_table() for record in consent}
+        check_plain(found.name, folder)
         clips = []
         for done, clip in enumerate(found.clips, 1):
-            clips.append(_completed(clip, found, tuple(records), licence))
+            clips.append(_completed(clip, found, folder, tuple(records), licence))
             progress("looking at clips", done, len(found.clips))
+        for face in found.faces:
+            if face.label not in (REAL, FAKE) or face.split not in SPLITS:
+                raise InputError(f"{folder} has a face of {face.clip} with label {face.label}, split {face.split}.")
         index = Index(
             name=found.name,
             kind="imported",
@@ -85,10 +90,15 @@ def import_set(
     return LabelledSet(output, check=False), list(found.notes)
 
 
-def _completed(clip: ClipRow, found: Loaded, consent: tuple[str, ...], licence: str | None) -> ClipRow:
-    """A row with what the file itself says, where the layout said nothing of it."""
+def _completed(clip: ClipRow, found: Loaded, where: Path, consent: tuple[str, ...], licence: str | None) -> ClipRow:
+    """A row with what the file itself says, where the layout said nothing of it.
+
+    Raises:
+        InputError: the row can't be relied on, or its file can't be read.
+    """
     from datasets.formats.exchange import described
 
+    checked(clip, where)
     path = found.files_in / clip.file
     if clip.frames == 0 and path.is_file():
         clip = described(clip, path)
@@ -108,10 +118,19 @@ def _free(output: Path, force: bool, inputs: tuple[Path, ...]) -> None:
     if output.is_dir() and not any(output.iterdir()):
         output.rmdir()
     refuse_overwrite(output, force)
-    if output.exists() and not (is_dataset(output) or _is_export(output)):
+    if output.exists() and not (_is_set(output) or _is_export(output)):
         raise InputError(f"{output} is neither a data set nor an export, and is not replaced; choose another folder.")
 
 
+def _is_set(folder: Path) -> bool:
+    """Whether the studio's own index is there; others call a file ``dataset.json``, too."""
+    try:
+        read_index(folder, check=False)
+    except InputError:
+        return False
+    return True
+
+
 def _is_export(folder: Path) -> bool:
-    known = ("counterface/clips.jsonl", "about.json", "metadata.json", "metadata.parquet", "List_of_testing_videos.txt")
-    return any((folder / name).is_file() for name in known)
+    """Whether the studio made it: a layout's own files would be those of somebody's download, too."""
+    return any((folder / OWN / name).is_file() for name in (ROWS, MARKER))

@@ -49,7 +49,8 @@ def save(data: LabelledSet, folder: Path, level: str | None = None, progress: Pr
     """
     chosen = picked_level(data, level)
     clips = data.select(level=chosen)
-    people = numbered(clip.target for clip in data.clips)
+    # Some people may only have lent their face.
+    people = numbered([*(clip.target for clip in data.clips), *(clip.source for clip in data.clips if clip.source)])
     methods = numbered(clip.method or "" for clip in clips if clip.is_fake)
     own: dict[str, dict[str, int]] = {}
     for clip in clips:
@@ -60,10 +61,12 @@ def save(data: LabelledSet, folder: Path, level: str | None = None, progress: Pr
     placed = []
     for clip in clips:
         number = own[clip.target][footage_of(clip)] + METHOD_STEP * methods.get(clip.method or "", 0)
-        target, source = people[clip.target], people.get(clip.source or "", people[clip.target])
+        target, source = people[clip.target], people[clip.source or clip.target]
         name = f"id{target}_id{source}_{number:04d}" if clip.is_fake else f"id{target}_{number:04d}"
         file = f"{FAKE if clip.is_fake else REAL}/{name}.mp4"
-        placed.append(Placed(clip, file, None, _layout(file, "test" if clip.split == "test" else "train")))
+        layout = _layout(file, "test" if clip.split == "test" else "train")
+        assert layout is not None
+        placed.append(Placed(clip, file, None, layout))
     copied(data, placed, folder, progress)
     lines = [f"{0 if one.row.is_fake else 1} {one.file}\n" for one in placed if one.row.split == "test"]
     write_text(folder / LIST, "".join(lines))
@@ -73,14 +76,18 @@ def save(data: LabelledSet, folder: Path, level: str | None = None, progress: Pr
     return notes
 
 
-def _layout(file: str, split: str) -> ClipRow:
-    """A row as the layout tells it."""
+def _layout(file: str, split: str) -> ClipRow | None:
+    """A row as the layout tells it: the folder says what is real; None of a name that does not fit its folder."""
     folder, stem = file.rsplit("/", 1)[0], Path(file).stem
+    fake = folder == FAKE
     named = NAME.match(stem)
-    if named is None:
+    if folder == MORE:
+        if not stem.isdecimal():
+            return None
         return ClipRow(clip=f"{folder}-{stem}", level=LEVEL, file=file, label="real", target=stem, split=split)
+    if named is None or (named["source"] is not None) != fake:
+        return None
     target, number, turn = f"id{named['target']}", int(named["number"]), int(named["number"]) // METHOD_STEP
-    fake = named["source"] is not None
     original = f"{target}_{number % METHOD_STEP:04d}"
     return ClipRow(
         clip=stem if fake else original,
@@ -109,12 +116,18 @@ def load(folder: Path, into: Path | None = None, progress: Progress = silent) ->
         tests = {
             parts[1] for line in listed.read_text(encoding="utf-8").splitlines() if len(parts := line.split()) == 2
         }
-    clips = []
+    clips, loose = list[ClipRow](), 0
     for part in (REAL, MORE, FAKE):
         for file in videos(folder / part):
             name = file.relative_to(folder).as_posix()
-            clips.append(_layout(name, "test" if name in tests else "train"))
+            row = _layout(name, "test" if name in tests else "train")
+            if row is None:
+                loose += 1
+            else:
+                clips.append(row)
     if not clips:
         raise nothing(folder, "Celeb-DF", f"{REAL} or {FAKE}")
-    notes = () if listed.is_file() else (f"There is no {LIST}, so all clips are taken for training.",)
-    return with_own(Loaded(folder.resolve().name, tuple(clips), folder.resolve(), notes=notes), folder)
+    notes = [f"{loose} videos have names that do not fit their folders and were left out."] if loose else []
+    if not listed.is_file():
+        notes.append(f"There is no {LIST}, so all clips are taken for training.")
+    return with_own(Loaded(folder.resolve().name, tuple(clips), folder.resolve(), notes=tuple(notes)), folder)

@@ -20,34 +20,22 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from datasets.atomic import write_json, write_text
 from datasets.errors import InputError, Refused
-from datasets.formats.exchange import Loaded, Placed, label_of, nothing, picked_levels, with_own, write_own
-from datasets.labelledset import FaceCrop, LabelledSet, chosen_frames
+from datasets.formats.deepfakebenchcut import FRAMES, Job, cut
+from datasets.formats.exchange import OWN, Loaded, Placed, label_of, nothing, picked_levels, with_own, write_own
+from datasets.labelledset import LabelledSet
 from datasets.manifest import ClipRow
 from datasets.progress import Progress, silent
 from datasets.splits import SPLITS
 
 HOLDS = ("clip", "label", "split", "level", "method")
-SIZE, COVERAGE, MOST = 256, "full", 32
 RGB, TABLES, LINES = "datasets/rgb", "preprocessing/dataset_json", "config_lines.yaml"
-REAL_SET, FRAMES = "originals", "frames"
-
-
-@dataclass(frozen=True)
-class _Job:
-    """A clip to be cut into pictures: plain values, so that another process can do it."""
-
-    data: Path
-    clip: ClipRow
-    top: Path
-    video: str
+REAL_SET = "originals"
+REPEATS = "repeats.json"  # {Name: {label: {split: the split that is repeated in it}}}
 
 
 def save(
@@ -68,34 +56,39 @@ def save(
     levels = picked_levels(data, level)
     clips = [clip for clip in data.clips if clip.level in levels]
     _check(data, clips)
-    jobs = [_Job(data.folder, clip, folder / _top(data, clip), clip.clip) for clip in clips]
+    for own in levels:
+        _repeats(_name(data, own), [clip for clip in clips if clip.level == own])
+    jobs = [Job(data.folder, clip, folder / _top(data, clip), clip.clip) for clip in clips]
     counts: dict[tuple[str, str], tuple[list[int], list[int]]] = {}
     many = min(workers or usable_cores(), len(jobs))
     if many > 1:
         from multiprocessing import get_context
 
         with ProcessPoolExecutor(many, mp_context=get_context("spawn")) as pool:
-            results: Iterator[Any] = pool.map(_cut, jobs)
+            results: Iterator[Any] = pool.map(cut, jobs)
             for done, (job, found) in enumerate(zip(jobs, results, strict=True), 1):
                 counts[job.clip.clip, job.clip.level] = found
                 progress("cutting frames", done, len(jobs), job.video)
     else:
         for done, job in enumerate(jobs, 1):
-            counts[job.clip.clip, job.clip.level] = _cut(job)
+            counts[job.clip.clip, job.clip.level] = cut(job)
             progress("cutting frames", done, len(jobs), job.video)
     notes = [
         f"{clip.clip} at {clip.level} shows no face of its person and was left out."
         for clip in clips
         if not counts[clip.clip, clip.level][0]
     ]
+    repeats: dict[str, dict[str, dict[str, str]]] = {}
     kept = [clip for clip in clips if counts[clip.clip, clip.level][0]]
     for own in levels:
         table, said = _table(data, [clip for clip in kept if clip.level == own], counts, own)
         write_json(folder / TABLES / f"{_name(data, own)}.json", table)
         notes += said
+        repeats[_name(data, own)] = _repeats(_name(data, own), [clip for clip in kept if clip.level == own])
     write_text(folder / LINES, _lines(data, levels))
     placed = [_placed(data, clip) for clip in kept]
     write_own(data, placed, folder)
+    write_json(folder / OWN / REPEATS, repeats)
     return [*notes, f"Add the lines of {LINES} to training/config/train_config.yaml and test_config.yaml."]
 
 
@@ -128,86 +121,6 @@ def _top(data: LabelledSet, clip: ClipRow) -> str:
     return f"{RGB}/{_name(data, clip.level)}/{part}/{clip.level}"
 
 
-def _cut(job: _Job) -> tuple[list[int], list[int]]:
-    """Cut a clip into pictures; returns the numbers of its frames and those that have a mask."""
-    from datasets.provenance.consent import Consent
-    from datasets.provenance.writer import Ingredient, Making, write_picture
-
-    data = LabelledSet(job.data, check=False)
-    clip = job.clip
-    meshes = _meshes(data, clip)
-    records = tuple(Consent.from_table(data.index.consent[one]) for one in clip.consent)
-    parent = (Ingredient(data.path(clip.file), Path(clip.file).name, "parentOf"),)
-    frames, masked = [], []
-    for crop in _crops(data, clip):
-        name = f"{crop.face.frame:03d}"
-        making = Making(
-            f"{job.video}-{name}.png",
-            clip.method or "original",
-            records,
-            parent,
-            {"frame": crop.face.frame},
-            "swap" if clip.is_fake else "original",
-        )
-        write_picture(job.top / FRAMES / job.video / f"{name}.png", crop.image, making)
-        frames.append(crop.face.frame)
-        if clip.is_fake and clip.mask:
-            _write_mask(job.top / "masks" / job.video / f"{name}.png", crop.mask)
-            masked.append(crop.face.frame)
-        mesh = meshes.get((crop.face.frame, crop.face.track))
-        if mesh is not None:
-            _write_points(job.top / "landmarks" / job.video / f"{name}.npy", mesh, crop)
-    return frames, masked
-
-
-def _crops(data: LabelledSet, clip: ClipRow) -> Iterator[FaceCrop]:
-    """The crops of the person that a clip is about: of a fake, where the face was changed; one a frame, 32 at most."""
-    own = sorted(
-        {
-            face.frame
-            for face in data.faces(clip.clip)
-            if (face.label == "fake" if clip.is_fake else face.identity == clip.target)
-        }
-    )
-    seen = set[int]()
-    for crop in data.crops(clip, SIZE, COVERAGE, frames=chosen_frames(own, most=MOST)):
-        face = crop.face
-        meant = face.label == "fake" if clip.is_fake else face.identity == clip.target
-        if meant and face.frame not in seen:
-            seen.add(face.frame)
-            yield crop
-
-
-def _meshes(data: LabelledSet, clip: ClipRow) -> dict[tuple[int, int], np.ndarray]:
-    from datasets.facetable import read_rows
-
-    if clip.geometry is None:
-        return {}
-    rows = read_rows(data.path(clip.geometry))
-    return {(row.frame, row.track): row.landmarks for row in rows if row.landmarks is not None}
-
-
-def _write_points(path: Path, mesh: np.ndarray, crop: FaceCrop) -> None:
-    from datasets.faces.align import rescale_affine, transform_points
-    from datasets.faces.points81 import points_81
-    from datasets.manifest import CROP_COVERAGE, CROP_SIZE
-
-    affine = rescale_affine(np.array(crop.face.affine).reshape(2, 3), CROP_SIZE, CROP_COVERAGE, SIZE, COVERAGE)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.save(path, transform_points(points_81(mesh), affine))
-
-
-def _write_mask(path: Path, mask: np.ndarray) -> None:
-    """0 where a pixel was left, 255 where it was changed by more than half."""
-    import cv2
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    done, encoded = cv2.imencode(".png", np.where(mask > 127, 255, 0).astype(np.uint8))
-    if not done:
-        raise InputError(f"{path} could not be written.")
-    path.write_bytes(encoded.tobytes())
-
-
 def _table(
     data: LabelledSet, clips: list[ClipRow], counts: Mapping[tuple[str, str], tuple[list[int], list[int]]], level: str
 ) -> tuple[dict[str, Any], list[str]]:
@@ -222,20 +135,43 @@ def _table(
             "frames": [f"{top}/{FRAMES}/{clip.clip}/{frame:03d}.png" for frame in frames],
             "masks": [f"{top}/masks/{clip.clip}/{frame:03d}.png" for frame in masked],
         }
-    notes = []
-    for split, other in (("val", "test"), ("test", "val")):
-        empty = [label for label in labels if not held[label][split] and held[label][other]]
-        for label in empty:
+    repeats = _repeats(name, clips)
+    for label, own in repeats.items():
+        for split, other in own.items():
             held[label][split] = dict(held[label][other])
-        if empty:
+    notes = []
+    for split in SPLITS:
+        count = sum(split in own for own in repeats.values())
+        if count:
+            other = next(own[split] for own in repeats.values() if split in own)
             notes.append(
-                f"{name}: {split} is empty for {len(empty)} labels, and the loader needs every split, so it repeats "
+                f"{name}: {split} is empty for {count} labels, and the loader needs every split, so it repeats "
                 f"{other} there."
             )
-    short = [f"{label} has none in {split}" for label in labels for split in SPLITS if not held[label][split]]
-    if short:
-        notes.append(f"{name}: the loader needs every label in every split, and {'; '.join(short)}.")
     return {name: held}, notes
+
+
+def _repeats(name: str, clips: list[ClipRow]) -> dict[str, dict[str, str]]:
+    """Of each label the splits that are empty, and which one is repeated there: ``val`` and ``test`` for each other.
+
+    Raises:
+        InputError: a label still misses a split, and the benchmark's loader would break on it.
+    """
+    there: dict[str, set[str]] = {}
+    for clip in clips:
+        there.setdefault(_label(name, clip), set()).add(clip.split)
+    found: dict[str, dict[str, str]] = {}
+    for label, splits in there.items():
+        for split, other in (("val", "test"), ("test", "val")):
+            if split not in splits and other in splits:
+                found.setdefault(label, {})[split] = other
+        missing = [split for split in SPLITS if split not in splits | set(found.get(label, {}))]
+        if missing:
+            raise InputError(
+                f"DeepfakeBench's loader needs every label in every split, and {label} has none in "
+                f"{' and '.join(missing)}; take more people who are in no swap with each other, or other shares."
+            )
+    return found
 
 
 def _lines(data: LabelledSet, levels: tuple[str, ...]) -> str:
@@ -276,13 +212,16 @@ def load(folder: Path, into: Path | None = None, progress: Progress = silent) ->
     if not tables:
         raise nothing(folder, "DeepfakeBench", f"{TABLES}/NAME.json")
     clips: dict[str, ClipRow] = {}
+    repeats, twice = _read_repeats(folder / OWN / REPEATS), set[str]()
     for table in tables:
         try:
             held = json.loads(table.read_text(encoding="utf-8"))
-            for file, video, split in _videos(held):
+            for file, video, split in _videos(held, repeats):
                 parts = file.split("/")
                 method = None if "original_sequences" in parts else parts[parts.index("manipulated_sequences") + 1]
-                # A split that repeats another one to satisfy the loader comes first here, and the later one counts.
+                if file in clips and clips[file].split != split:
+                    twice.add(file)
+                # Whoever wrote the table repeated a split to satisfy the loader; ``test`` is the safer one.
                 if file not in clips or clips[file].split != "test":
                     clips[file] = _layout(file, video, method, split)
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
@@ -291,15 +230,39 @@ def load(folder: Path, into: Path | None = None, progress: Progress = silent) ->
     kept = tuple(clip for file, clip in clips.items() if file not in missing)
     if not kept:
         raise InputError(f"Of the {len(missing)} videos in {folder / TABLES} the frames of not one are there.")
-    notes = (f"The frames of {len(missing)} videos are not there; they were left out.",) if missing else ()
+    notes: tuple[str, ...] = (
+        (f"The frames of {len(missing)} videos are not there; they were left out.",) if missing else ()
+    )
+    if twice:
+        said = "videos are listed in two splits, and which one they belong to is not said; test is taken before others."
+        notes = (*notes, f"{len(twice)} {said}")
     return with_own(Loaded(folder.resolve().name, kept, folder.resolve(), notes=notes), folder)
 
 
-def _videos(held: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """(folder of the frames, video, split) of a table, with or without compressions between split and video."""
-    for labels in held.values():
-        for splits in labels.values():
+def _read_repeats(file: Path) -> dict[str, dict[str, dict[str, str]]]:
+    if not file.is_file():
+        return {}
+    try:
+        return {
+            name: {label: dict(own) for label, own in labels.items()}
+            for name, labels in json.loads(file.read_text(encoding="utf-8")).items()
+        }
+    except (ValueError, AttributeError, TypeError) as error:
+        raise InputError(f"{file} is damaged; delete {file.parent} to load the layout as it is.") from error
+
+
+def _videos(
+    held: Mapping[str, Any], repeats: Mapping[str, Mapping[str, Mapping[str, str]]]
+) -> Iterator[tuple[str, str, str]]:
+    """(folder of the frames, video, split) of a table, with or without compressions between split and video.
+
+    What is known to be a repeat of another split is left out.
+    """
+    for name, labels in held.items():
+        for label, splits in labels.items():
             for split, videos in splits.items():
+                if split in repeats.get(name, {}).get(label, {}):
+                    continue
                 flat = videos
                 if videos and all("frames" not in one for one in videos.values()):
                     flat = {video: one for own in videos.values() for video, one in own.items()}

@@ -17,9 +17,9 @@ from typing import Any
 
 from datasets.atomic import write_json
 from datasets.errors import InputError
-from datasets.formats.exchange import Loaded, Placed, copied, label_of, nothing, picked_level, with_own
+from datasets.formats.exchange import Loaded, Placed, copied, nothing, picked_level, with_own
 from datasets.labelledset import LabelledSet
-from datasets.manifest import ClipRow
+from datasets.manifest import FAKE, ClipRow
 from datasets.progress import Progress, silent
 
 TABLE = "metadata.json"
@@ -50,16 +50,17 @@ def save(data: LabelledSet, folder: Path, level: str | None = None, progress: Pr
 
 def _layout(file: str, held: Mapping[str, Any], part: str) -> ClipRow:
     """A row as the layout tells it; ``part`` is the folder of its table, with a slash at its end, or empty."""
-    stem, fake = Path(file).stem, str(held["label"]).upper() == "FAKE"
+    stem, label = Path(file).stem, str(held["label"]).lower()
+    fake = label == FAKE
     original = Path(str(held["original"])).stem if fake and held.get("original") else None
-    split = SPLITS.get(str(held.get("split", "train")).lower(), "train")
+    split = str(held.get("split", "train"))
     return ClipRow(
         clip=stem,
         level=LEVEL,
         file=part + file,
-        label=label_of(fake),
+        label=label,
         target=original or stem,
-        split=split,
+        split=SPLITS.get(split.lower(), split),
         method=METHOD if fake else None,
         original=original,
         footage=original or stem,

@@ -14,13 +14,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from datasets.atomic import write_json
 from datasets.errors import InputError
 from datasets.labelledset import LabelledSet
 from datasets.manifest import FAKE, REAL, ClipRow, LabelledFace, read_faces, row_of, table_of
 from datasets.progress import Progress, silent
+from datasets.provenance.manifest import software_version
+from datasets.splits import SPLITS
 
 OWN = "counterface"
 ROWS, FACES, ABOUT = "clips.jsonl", "faces.parquet", "about.json"
+MARKER = "export.json"  # in the exports whose own files are the rows: that the studio made the folder
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
 # What a layout and the rows beside it must agree on.
 AGREED = ("label", "split", "level", "original", "target", "source", "method")
@@ -72,7 +76,15 @@ def copy_clip(data: LabelledSet, name: str, to: Path) -> None:
 
 
 def copied(data: LabelledSet, placed: Sequence[Placed], folder: Path, progress: Progress = silent) -> None:
-    """Copy the clips of an export, and write the studio's own rows beside them."""
+    """Copy the clips of an export, and write the studio's own rows beside them.
+
+    Raises:
+        InputError: two clips come out with one name, of which the layout could hold only one.
+    """
+    names = dict[str, str]()
+    for one in placed:
+        if names.setdefault(one.file, one.row.clip) != one.row.clip:
+            raise InputError(f"{names[one.file]} and {one.row.clip} would both be {one.file} in this layout.")
     for done, one in enumerate(placed, 1):
         copy_clip(data, one.row.file, folder / one.file)
         progress("exporting clips", done, len(placed), one.row.clip)
@@ -100,6 +112,51 @@ def write_own(data: LabelledSet, placed: Sequence[Placed], folder: Path) -> None
     (own / ABOUT).write_text(json.dumps(about | {"about": data.index.about}, ensure_ascii=False), encoding="utf-8")
 
 
+def write_marker(folder: Path, layout: str) -> None:
+    """Say in a folder that it is an export of this studio's, so that a later one may take its place."""
+    write_json(folder / OWN / MARKER, {"made_by": f"counterface {software_version()}", "layout": layout})
+
+
+def checked(clip: ClipRow, where: Path) -> ClipRow:
+    """A row that may be relied on: its names become names of files, its label and split are looked up.
+
+    Raises:
+        InputError: a name leads elsewhere, or label or split is none that there is.
+    """
+    for name in (clip.clip, clip.level, *([] if clip.method is None else [clip.method])):
+        check_plain(name, where)
+    for file in (clip.file, clip.mask, clip.geometry):
+        if file is not None and (not isinstance(file, str) or file.startswith("/") or ".." in Path(file).parts):
+            raise InputError(f"{where} names the file {file}, which lies outside it.")
+    if clip.label not in (REAL, FAKE):
+        raise InputError(f"{where} gives {clip.clip} the label {clip.label}; there are {REAL} and {FAKE}.")
+    if clip.split not in SPLITS:
+        raise InputError(f"{where} puts {clip.clip} in the split {clip.split}; there are {', '.join(SPLITS)}.")
+    return clip
+
+
+def check_plain(name: str, where: Path) -> None:
+    """Raise InputError for a name that can't be one of a file or a folder."""
+    if not isinstance(name, str) or name in ("", ".", "..") or any(sign in name for sign in "/\\\0"):
+        raise InputError(f"{where} has the name {name!r} in it, which is no plain name.")
+
+
+def read_about(file: Path) -> dict[str, Any]:
+    """What an export says of its whole: ``name``, ``consent``, ``splits`` and ``about``, as far as they are there.
+
+    Raises:
+        InputError: it can't be read.
+    """
+    try:
+        held = json.loads(file.read_text(encoding="utf-8"))
+        tables = [held.get(name, {}) for name in ("consent", "splits", "about")]
+        if not all(isinstance(table, dict) for table in (*tables, *tables[0].values())):
+            raise ValueError("a part of it is no table")
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(f"{file} is damaged; export the set again.") from error
+    return dict(held)
+
+
 def with_own(found: Loaded, folder: Path) -> Loaded:
     """What a layout says, completed by the studio's own rows where they lie beside it.
 
@@ -113,10 +170,13 @@ def with_own(found: Loaded, folder: Path) -> Loaded:
         return found
     try:
         lines = [json.loads(line) for line in (own / ROWS).read_text(encoding="utf-8").splitlines()]
-        about = json.loads((own / ABOUT).read_text(encoding="utf-8"))
+        about = read_about(own / ABOUT)
         faces = tuple(row_of(LabelledFace, row) for row in pq.read_table(own / FACES).to_pylist())
-        rows = {line["row"]["file"]: (row_of(ClipRow, line["row"]), line["layout"]) for line in lines}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        rows = {
+            line["row"]["file"]: (row_of(ClipRow, line["row"]), {name: line["layout"][name] for name in AGREED})
+            for line in lines
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{own} is damaged; delete that folder to load the layout without it, or export again."
         ) from error
@@ -137,12 +197,12 @@ def with_own(found: Loaded, folder: Path) -> Loaded:
         notes = (*notes, f"{len(rows) - len(kept)} of {len(rows)} exported clips are no longer there.")
     return replace(
         found,
-        name=about["name"],
+        name=about.get("name", found.name),
         clips=kept,
         faces=tuple(face for face in faces if face.clip in names),
-        consent=about["consent"],
-        splits=about["splits"],
-        about=about["about"],
+        consent=about.get("consent", {}),
+        splits=about.get("splits", {}),
+        about=about.get("about", {}),
         notes=notes,
     )
 

@@ -53,6 +53,10 @@ def save(data: LabelledSet, folder: Path, level: str | None = None, progress: Pr
     people: dict[str, str] = {}
     for clip in data.clips:
         people.setdefault(clip.target, numbers[footage_of(clip)])
+    for clip in data.clips:
+        if clip.source is not None and clip.source not in people:  # who only lent a face has no clip to be numbered by
+            people[clip.source] = f"{len(numbers):03d}"
+            numbers[f"{clip.source} alone"] = people[clip.source]
     placed = [_placed(clip, numbers, people) for clip in data.clips if clip.level in picked_levels(data, level)]
     copied(data, placed, folder, progress)
     for one in placed:

@@ -17,7 +17,7 @@ from typing import Any
 
 from datasets.atomic import replacing, write_json, write_text
 from datasets.errors import InputError
-from datasets.formats.exchange import ABOUT, Loaded, copy_clip, nothing, picked_levels
+from datasets.formats.exchange import ABOUT, Loaded, copy_clip, nothing, picked_levels, read_about, write_marker
 from datasets.labelledset import LabelledSet
 from datasets.manifest import ClipRow, LabelledFace, read_faces, row_of, schema, table_of
 from datasets.progress import Progress, silent
@@ -61,6 +61,7 @@ def save(data: LabelledSet, folder: Path, level: str | None = None, progress: Pr
     if strip.is_file():
         (folder / "strip.jpg").write_bytes(strip.read_bytes())
     write_json(folder / CROISSANT, croissant(data, clips, folder))
+    write_marker(folder, "hf")
     return []
 
 
@@ -183,7 +184,7 @@ def load(folder: Path, into: Path | None = None, progress: Progress = silent) ->
         raise InputError(f"{folder / TABLE} is damaged, or has other columns than an export of this studio.") from error
     about: dict[str, Any] = {}
     if (folder / ABOUT).is_file():
-        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        about = read_about(folder / ABOUT)
     own = (about.get("consent", {}), about.get("splits", {}), about.get("about", {}))
     return Loaded(about.get("name", folder.resolve().name), tuple(rows), folder.resolve(), kept, *own)
 

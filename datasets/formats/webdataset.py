@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets.errors import InputError
-from datasets.formats.exchange import Loaded, nothing, picked_levels
+from datasets.formats.exchange import Loaded, checked, nothing, picked_levels, read_about, write_marker
 from datasets.labelledset import LabelledSet
 from datasets.manifest import ClipRow, LabelledFace, row_of, table_of
 from datasets.progress import Progress, silent
@@ -62,6 +62,7 @@ def save(
                     progress("exporting clips", done, total, clip.clip)
     about = {"name": data.index.name, "consent": data.index.consent, "splits": data.index.splits}
     (folder / ABOUT).write_text(json.dumps(about | {"about": data.index.about}, ensure_ascii=False), encoding="utf-8")
+    write_marker(folder, "webdataset")
     return [f"{shards} archives, {total} samples."]
 
 
@@ -114,12 +115,12 @@ def load(folder: Path, into: Path | None = None, progress: Progress = silent) ->
         try:
             for held in _samples(shard):
                 clips.append(_unpacked(held, shard, into, faces))
-        except (tarfile.TarError, ValueError, KeyError, TypeError) as error:
+        except (tarfile.TarError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(f"{shard} is damaged, or no archive that this studio exported.") from error
         progress("reading archives", done, len(shards))
     about: dict[str, Any] = {}
     if (folder / ABOUT).is_file():
-        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        about = read_about(folder / ABOUT)
     return Loaded(
         about.get("name", folder.resolve().name),
         tuple(clips),
@@ -150,10 +151,7 @@ def _samples(shard: Path) -> Iterator[dict[str, bytes]]:
 
 
 def _unpacked(held: dict[str, bytes], shard: Path, into: Path | None, faces: dict[str, list[LabelledFace]]) -> ClipRow:
-    row = row_of(ClipRow, json.loads(held[ROW]))
-    for name in (row.clip, row.level):
-        if Path(name).name != name:
-            raise InputError(f"{shard} holds a sample with the name {name}, which is no plain name.")
+    row = checked(row_of(ClipRow, json.loads(held[ROW])), shard)
     file = f"videos/{row.level}/{row.clip}.mp4"
     mask = f"masks/{row.clip}.mkv" if MASK in held else None
     if into is not None:

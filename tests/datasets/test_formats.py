@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import tarfile
 from collections import Counter
@@ -16,11 +17,11 @@ import pytest
 from footage import living, write_clip
 
 from datasets.errors import InputError, Refused
-from datasets.exchange import export, import_set
+from datasets.exchange import _free, export, import_set
 from datasets.formats import FORMATS, format_module
-from datasets.formats.exchange import OWN, Loaded
+from datasets.formats.exchange import OWN, Loaded, checked
 from datasets.labelledset import LabelledSet
-from datasets.manifest import ClipRow, read_faces
+from datasets.manifest import ClipRow, Index, read_faces, write_tables
 from datasets.mediahash import contents
 from datasets.provenance.reading import read_credentials
 
@@ -165,6 +166,35 @@ def test_deepfakebench_keeps_the_eight_rules(exports: Callable[[str], Path]) -> 
     assert len(names) == len(set(videos)) == 6  # 4: no video has the name of another one, real or fake
 
 
+def test_deepfakebench_with_an_empty_test_part_comes_back(built_set: Path, tmp_path: Path) -> None:
+    """``test`` then repeats ``val``; without the studio's rows nothing says which one is meant."""
+    import shutil
+
+    own = Path(shutil.copytree(built_set, tmp_path / "set"))
+    data = LabelledSet(own)
+    clips = [replace(c, split="val" if c.split == "test" else c.split) for c in data.clips if c.level == "c30"]
+    write_tables(own, clips, list(read_faces(own)), data.index)
+    notes = export(own, "deepfakebench", tmp_path / "out")
+    assert any("test is empty" in note and "repeats val" in note for note in notes)
+    found: Loaded = format_module("deepfakebench").load(tmp_path / "out")
+    assert {clip.clip: clip.split for clip in found.clips} == {clip.clip: clip.split for clip in clips}
+    shutil.rmtree(tmp_path / "out" / OWN)
+    bare_found: Loaded = format_module("deepfakebench").load(tmp_path / "out")
+    assert {clip.split for clip in bare_found.clips} == {"train", "test"}
+    assert any("listed in two splits" in note for note in bare_found.notes)
+
+
+def test_deepfakebench_without_a_training_part_is_refused(built_set: Path, tmp_path: Path) -> None:
+    import shutil
+
+    own = Path(shutil.copytree(built_set, tmp_path / "set"))
+    data = LabelledSet(own)
+    write_tables(own, [replace(c, split="test") for c in data.clips], list(read_faces(own)), data.index)
+    with pytest.raises(InputError, match=r"needs every label in every split, and small_raw_Real has none in train"):
+        export(own, "deepfakebench", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_pictures_of_faces_are_marked_and_signed(exports: Callable[[str], Path]) -> None:
     top = exports("deepfakebench") / "datasets/rgb/small_c30"
     for part, kind in (("original_sequences", "original"), ("manipulated_sequences", "swap")):
@@ -254,6 +284,43 @@ def test_the_real_faceforensics_is_read(tmp_path: Path) -> None:
     assert (google.original, google.target, google.split) == ("01__exit_phone_room", "01", "train")
 
 
+def test_in_celebdf_the_folder_says_what_is_real(tmp_path: Path) -> None:
+    for name in (
+        "Celeb-real/id0_0000",
+        "Celeb-real/id0_id1_0001",
+        "Celeb-synthesis/id0_id1_0000",
+        "Celeb-synthesis/id0_id1_0000 (1)",
+        "YouTube-real/00170",
+    ):
+        (tmp_path / f"{name}.mp4").parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.mp4").touch()
+    found: Loaded = format_module("celebdf").load(tmp_path)
+    assert [(row.file, row.label) for row in found.clips] == [
+        ("Celeb-real/id0_0000.mp4", "real"),
+        ("YouTube-real/00170.mp4", "real"),
+        ("Celeb-synthesis/id0_id1_0000.mp4", "fake"),
+    ]
+    assert "2 videos have names that do not fit" in found.notes[0]
+
+
+@pytest.mark.parametrize("name", ["ffpp", "celebdf"])
+def test_people_who_only_lent_a_face_have_numbers(tmp_path: Path, name: str) -> None:
+    clip(tmp_path / "set" / "a.mp4")
+    row = ClipRow("a", "c23", "a.mp4", "real", "anna", "train")
+    fakes = [
+        replace(row, clip=f"f{who}", label="fake", method="swap", source=who, original="a") for who in ("bert", "carl")
+    ]
+    write_tables(tmp_path / "set", [row, *fakes], [], Index("lent", "built", "test"))
+    export(tmp_path / "set", name, tmp_path / "out")
+    assert len(list((tmp_path / "out").rglob("*.mp4"))) == 3
+    found: Loaded = format_module(name).load(tmp_path / "out")
+    assert {one.clip: one.source for one in found.clips} == {"a": None, "fbert": "bert", "fcarl": "carl"}
+    twice = [row, fakes[0], replace(fakes[0], clip="again")]
+    write_tables(tmp_path / "set", twice, [], Index("lent", "built", "test"))
+    with pytest.raises(InputError, match="would both be"):
+        export(tmp_path / "set", name, tmp_path / "out", force=True)
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_folder_of_something_else_is_said(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match="holds nothing of"):
@@ -269,6 +336,62 @@ def test_a_table_that_can_t_be_read_is_said(tmp_path: Path) -> None:
 def test_an_unknown_format_is_said() -> None:
     with pytest.raises(InputError, match="There is no format 'coco'"):
         format_module("coco")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"clip": "../../x"}, "no plain name"),
+        ({"clip": ".."}, "no plain name"),
+        ({"level": "a/b"}, "no plain name"),
+        ({"method": "..\\x"}, "no plain name"),
+        ({"file": "../x.mp4"}, "lies outside"),
+        ({"split": "../x"}, "in the split ../x"),
+        ({"label": "forged"}, "the label forged"),
+    ],
+)
+def test_rows_that_lead_elsewhere_are_refused(tmp_path: Path, changed: dict[str, str], said: str) -> None:
+    row = ClipRow("a", "c23", "a.mp4", "fake", "anna", "train", method="swap")
+    checked(row, tmp_path)
+    with pytest.raises(InputError, match=said):
+        checked(replace(row, **changed), tmp_path)  # type: ignore[arg-type]
+
+
+def test_an_archive_s_rows_are_looked_at_before_it_is_unpacked(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    row = vars(ClipRow("a", "c23", "a.mp4", "fake", "anna", "../x"))
+    with tarfile.open(tmp_path / "in" / "train-000000.tar", "w") as tar:
+        for name, content in (("a.mp4", b"clip"), ("a.json", json.dumps(row).encode())):
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    with pytest.raises(InputError, match=r"in the split ../x"):
+        format_module("webdataset").load(tmp_path / "in", tmp_path / "into")
+    assert not list((tmp_path / "into").rglob("*.mp4"))
+    with pytest.raises(InputError, match=r"in the split ../x"):
+        import_set(tmp_path / "in", "webdataset", tmp_path / "set")
+    assert not (tmp_path / "set").exists()
+
+
+@pytest.mark.parametrize("held", [{"label": "fakee"}, {"label": "REAL", "split": "public"}])
+def test_a_label_or_split_of_dfdc_that_is_none_is_said(tmp_path: Path, held: dict[str, str]) -> None:
+    clip(tmp_path / "in" / "a.mp4")
+    (tmp_path / "in" / "metadata.json").write_text(json.dumps({"a.mp4": held}))
+    with pytest.raises(InputError, match=r"gives a the label fakee|puts a in the split public"):
+        import_set(tmp_path / "in", "dfdc", tmp_path / "set")
+
+
+@pytest.mark.parametrize("name", ["hf", "webdataset", "dfdc"])
+@pytest.mark.parametrize("text", ["{", "[]", '{"consent": [1]}'])
+def test_a_damaged_about_is_said(exports: Callable[[str], Path], tmp_path: Path, name: str, text: str) -> None:
+    import shutil
+
+    folder = Path(shutil.copytree(exports(name), tmp_path / "damaged"))
+    about = (folder / OWN if name == "dfdc" else folder) / "about.json"
+    assert about.is_file()
+    about.write_text(text)
+    with pytest.raises(InputError, match=r"about.json is damaged"):
+        format_module(name).load(folder)
 
 
 def test_a_clip_that_was_moved_after_the_export_is_noticed(exports: Callable[[str], Path], tmp_path: Path) -> None:
@@ -298,6 +421,22 @@ def test_an_export_does_not_replace_another_folder(built_set: Path, tmp_path: Pa
         export(built_set, "dfdc", tmp_path / "out", force=True)
     with pytest.raises(InputError, match="holds what is read"):
         export(built_set, "dfdc", built_set, force=True)
+
+
+@pytest.mark.parametrize("name", ["metadata.json", "List_of_testing_videos.txt", "about.json", "dataset.json"])
+def test_what_looks_like_an_export_and_is_a_download_is_not_replaced(
+    built_set: Path, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).write_text("{}")
+    with pytest.raises(InputError, match="is not replaced"):
+        export(built_set, "dfdc", tmp_path / "out", force=True)
+    assert (tmp_path / "out" / name).read_text() == "{}"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_export_is_known_for_one(exports: Callable[[str], Path], name: str) -> None:
+    _free(exports(name), True, ())
 
 
 def test_no_pictures_of_faces_without_consent(tmp_path: Path, exports: Callable[[str], Path]) -> None:

@@ -46,6 +46,12 @@ def test_one_group_leaves_splits_empty_and_says_so() -> None:
     assert "stayed empty" in found.words and "1 groups" in found.words
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_of_val_and_test_it_is_test_that_gets_the_last_group(seed: int) -> None:
+    found = part("abcd", [("a", "b"), ("c", "d")], dict.fromkeys("abcd", 1), RATIOS, seed)
+    assert found.got["test"] > 0 and not found.got["val"]
+
+
 def test_groups_with_swaps_are_spread_before_people_without() -> None:
     found = part("abcde", [("a", "b"), ("c", "d")], dict.fromkeys("abcde", 1), {"train": 0.5, "test": 0.5})
     assert found.split["a"] != found.split["c"]

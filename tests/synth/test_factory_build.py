@@ -15,7 +15,8 @@ from types import SimpleNamespace
 import pytest
 from setkit import manifest_bytes, recipe, write_recipe
 
-from datasets.errors import InputError
+from datasets.errors import InputError, Refused
+from datasets.formats.ffpp import move_mask
 from datasets.labelledset import LabelledSet
 from datasets.mediahash import contents
 from datasets.provenance.reading import read_credentials
@@ -171,18 +172,70 @@ def test_a_disk_that_is_too_small_is_said_before_it_starts(
 
 
 def test_what_a_kill_before_the_first_unit_leaves_is_no_other_folder(built_set: Path, tmp_path: Path) -> None:
-    from synth.factory.recipe import read_recipe
-
     file = recipe_of(built_set)
     (tmp_path / "set" / ".work").mkdir(parents=True)
     (tmp_path / "set" / ".work" / ".build.1.tmp.json").write_text("{")
-    building._open(tmp_path / "set", read_recipe(file)[0], file, [], force=False)
+    ready = building.prepare(file, derive=False)
+    other = building._is_other(tmp_path / "set", ready, file, force=False)
+    building._open(tmp_path / "set", ready.recipe, file, other)
+    assert not other
     assert (tmp_path / "set" / "recipe.toml").read_text() == file.read_text()
 
 
 def test_two_builds_do_not_work_in_one_folder(own_set: Path, built_set: Path) -> None:
     with building._alone(own_set), pytest.raises(InputError, match="Another build is working"):
         build(recipe_of(built_set), own_set, workers=1)
+
+
+def test_an_older_set_goes_only_when_nothing_speaks_against_the_new_one(
+    own_set: Path, built_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write_recipe(tmp_path / "clips", recipe().replace("seed = 3", "seed = 4"))
+    with building._alone(own_set), pytest.raises(InputError, match="Another build is working"):
+        build(file, own_set, workers=1, force=True)
+    with pytest.raises(InputError, match="no executor"):
+        build(file, own_set, executor="moon", workers=1, force=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(building.shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+        patch.setattr(building, "_bytes_in", lambda root: 1000)
+        with pytest.raises(InputError, match=r"only 2.0 kB are free"):
+            build(file, own_set, workers=1, force=True)
+    assert manifest_bytes(own_set) == manifest_bytes(built_set)
+
+
+def test_an_emptied_folder_keeps_its_lock_and_whose_it_was(own_set: Path, built_set: Path, tmp_path: Path) -> None:
+    file = write_recipe(tmp_path / "clips", recipe().replace("seed = 3", "seed = 4"))
+    lock = own_set / ".work" / "lock"
+    with building._alone(own_set):
+        held = lock.stat().st_ino
+        building._empty(own_set)
+        assert lock.stat().st_ino == held
+    assert sorted(p.relative_to(own_set).as_posix() for p in own_set.rglob("*")) == [
+        ".work",
+        ".work/build.json",
+        ".work/lock",
+    ]
+    with pytest.raises(InputError, match="from another recipe"):
+        build(file, own_set, workers=1)
+    assert building._is_other(own_set, building.prepare(file, derive=False), file, force=True)
+
+
+def test_what_is_not_real_is_no_footage(built_set: Path, tmp_path: Path) -> None:
+    data = LabelledSet(built_set)
+    swap, original = (built_set / data.select(level="raw", label=label)[0].file for label in ("fake", "real"))
+    bare = tmp_path / "clips" / "ast.mp4"
+    file = write_recipe(bare.parent)
+    shutil.copyfile(swap, bare)
+    with pytest.raises(Refused, match=r"ast.mp4 says in its Content Credentials"):
+        building.prepare(file, derive=False)
+    bare.unlink()
+    move_mask(swap, bare)  # the same packets, without Credentials
+    assert read_credentials(bare).state == "none"
+    with pytest.raises(Refused, match=r"ast.mp4 carries the watermark"):
+        build(file, tmp_path / "set", workers=1)
+    assert not (tmp_path / "set").exists()
+    building.check_said(original)
+    building.check_unmarked(original)
 
 
 def test_a_unit_that_takes_workers_down_is_given_up(built_set: Path) -> None:
