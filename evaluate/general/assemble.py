@@ -18,11 +18,12 @@ from datasets.progress import Progress
 from detect.calibration import fit_calibration
 from detect.cliphead import CUES, NETWORK, STRONG, ClipHead, fit_head, summarise
 from detect.competence import Competence, fit_competence
-from detect.conformal import fit_conformal
+from detect.conformal import Conformal, fit_conformal
 from detect.cues.forest import Forest, fit_forest
 from detect.cues.frame import FRAME_CUES
 from detect.detector import VERSION, build_model, forward, median, save_detector
 from detect.objective import rank_auc
+from evaluate.figures import Judged as Answer
 from evaluate.general.fit import NETWORK as NETWORK_KIND
 from evaluate.general.table import COVERAGE, SIZE, Table
 
@@ -153,6 +154,36 @@ def crossed_logits(judged: Judged) -> np.ndarray:
     return found
 
 
+def said_of_clips(judged: Judged) -> list[Answer]:
+    """What a detector says of each pseudo-clip whose head, calibration and abstention know other folds alone.
+
+    For ``benchmarks.detectors calibration``: every part that speaks of a clip has seen neither it nor its person.
+    """
+    logits, found = crossed_logits(judged), list[Answer]()
+    for k in np.unique(judged.fold):
+        own = judged.fold == k
+        calibration = fit_calibration("platt", logits[~own], judged.labels[~own], judged.person[~own])
+        probability = calibration.probability(logits)
+        known = judged.labels[~own], judged.kind[~own]
+        conformal = _abstention(probability[~own], logits[~own], *known)
+        for row in np.flatnonzero(own):
+            said = float(probability[row])
+            pair, label = str(row // 2), int(judged.labels[row])
+            verdict = conformal.verdict(said)
+            found.append(
+                Answer(str(row), str(judged.person[row]), label, said, verdict, (), pair, str(judged.kind[row]))
+            )
+    return found
+
+
+def _abstention(probability: np.ndarray, logits: np.ndarray, labels: np.ndarray, kind: np.ndarray) -> Conformal:
+    """Nobody knows how a suspect swap was made, so what counts as manipulated is what the hardest kind scores."""
+    aucs = {one: rank_auc(logits[kind == one], labels[kind == one]) for one in np.unique(kind).tolist()}
+    hardest = min(aucs, key=lambda one: aucs[one])
+    told = (labels == 0) | (kind == hardest)
+    return fit_conformal(probability[told], labels[told])
+
+
 def _head(judged: Judged, keep: np.ndarray) -> ClipHead:
     return fit_head([judged.rows[i] for i in np.flatnonzero(keep)], judged.labels[keep], HEAD, PENALTY)
 
@@ -204,9 +235,6 @@ def write_general(
         kind: rank_auc(logits[judged.kind == kind], judged.labels[judged.kind == kind])
         for kind in np.unique(judged.kind).tolist()
     }
-    # Nobody knows how a suspect swap was made, so what counts as manipulated is what the hardest kind scores.
-    hardest = min(aucs, key=lambda kind: aucs[kind])
-    told = (judged.labels == 0) | (judged.kind == hardest)
     card = {
         "name": name,
         "version": VERSION,
@@ -224,7 +252,7 @@ def write_general(
         "clip": _head(judged, np.ones(len(judged.labels), bool)).to_card(),
         "calibration": frame_calibration.to_card(),
         "clip_calibration": clip_calibration.to_card(),
-        "conformal": fit_conformal(probability[told], judged.labels[told]).to_card(),
+        "conformal": _abstention(probability, logits, judged.labels, judged.kind).to_card(),
         "calibrated_on": (
             f"{len(judged.labels) // 2} real clips of {len(np.unique(judged.person))} people and as many with a swap, "
             "of people that no part which judged them had seen"

@@ -7,7 +7,8 @@ are cut out and put into a bank (``bank``), one network is trained for each fold
 GPU and can be run elsewhere on the bank alone, what it writes goes into ``networks`` under ``--work``), pairs and
 pseudo-clips are drawn through real encoders (``making``), and all of it is put together (``assemble``). Every step
 keeps what it has made under ``--work``: the same command goes on where it was stopped. With ``--folds`` one detector
-for each fold is written too, for figures on people it has not seen.
+for each fold is written too, for figures on people it has not seen; ``said.jsonl`` under ``--work`` is for
+``benchmarks.detectors calibration``.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import numpy as np
 from datasets.errors import CounterfaceError, InputError, Refused
 from datasets.progress import Progress
 from datasets.provenance.consent import BASES, from_option
+from evaluate.figures import write_judged
 from evaluate.general import fit
 from evaluate.general.assemble import (
     FEWEST_IN_LEAF,
@@ -32,6 +34,7 @@ from evaluate.general.assemble import (
     forest_of,
     judge_clips,
     load_member,
+    said_of_clips,
     write_general,
 )
 from evaluate.general.bank import canvases_of, folds_of, load_canvases, save_canvases
@@ -68,6 +71,7 @@ def train(options: argparse.Namespace, progress: Progress) -> Mapping[str, Any]:
     pseudo = draw_clips(file, options.draws, options.seed + 2, options.work / "clips", options.workers, progress)
     clip_fold = np.array([held[person] for person in pseudo.person])
     judged = judge_clips(pseudo, clip_fold, members, forests, progress)
+    write_judged(options.work / "said.jsonl", said_of_clips(judged))
     ranges = track_ranges(clips, options.work / "tracks.json", progress)
     cards = [member.card for member in members]
     said = {

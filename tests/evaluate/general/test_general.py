@@ -22,6 +22,7 @@ from evaluate.general.assemble import (
     crossed_logits,
     forest_of,
     judge_clips,
+    said_of_clips,
     write_general,
 )
 from evaluate.general.bank import folds_of
@@ -164,6 +165,9 @@ def test_a_detector_is_written_that_scores_as_its_parts(drawn: Table, tmp_path: 
     assert scores.heatmap is not None and scores.heatmap.shape[0] == 3
     assert found.clip_logit(scores.network, cues) is not None
     assert crossed_logits(judged).shape == judged.labels.shape
+    answers = said_of_clips(judged)
+    assert sorted(int(one.clip) for one in answers) == list(range(len(judged.labels)))
+    assert all(0 <= one.probability <= 1 and one.label == judged.labels[int(one.clip)] for one in answers)  # type: ignore[operator]
     low, high = card["cue_ranges"]["features_over_outer_0"]
     assert low < high and card["cue_ranges"]["blinks"] == [0.0, 1.0]
 
