@@ -282,6 +282,7 @@ def test_the_real_faceforensics_is_read(tmp_path: Path) -> None:
     assert rows["000_003-NeuralTextures"].mask is None and rows["003"].split == "val"
     google = rows["01_02__exit_phone_room__YVGY8LOK-DeepFakeDetection"]
     assert (google.original, google.target, google.split) == ("01__exit_phone_room", "01", "train")
+    assert rows["01__exit_phone_room"].target == "01"  # one actor, real or fake
 
 
 def test_in_celebdf_the_folder_says_what_is_real(tmp_path: Path) -> None:
