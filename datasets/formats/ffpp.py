@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from datasets.atomic import write_json
@@ -134,11 +135,9 @@ def load(folder: Path, into: Path | None = None, progress: Progress = silent) ->
         if named is None:
             loose += 1
             continue
-        clips.append(
-            _layout(
-                _below(file, folder), file.stem, None, None, file.parts[-3], split.get(named["person"], "train"), None
-            )
-        )
+        person = named["person"]
+        row = _layout(_below(file, folder), person, None, None, file.parts[-3], split.get(person, "train"), None)
+        clips.append(replace(row, clip=file.stem, footage=file.stem))
     known = {clip.clip for clip in clips}
     for file in _found(folder, "manipulated_sequences"):
         named = FAKE_NAME.match(file.stem)
@@ -157,8 +156,8 @@ def load(folder: Path, into: Path | None = None, progress: Progress = silent) ->
             split.get(named["target"], "train"),
             _below(mask, folder) if mask.is_file() else None,
         )
-        own = {"clip": f"{file.stem}-{method}", "original": original if original in known else None}
-        clips.append(ClipRow(**{**vars(row), **own}))
+        held = original if original in known else None
+        clips.append(replace(row, clip=f"{file.stem}-{method}", original=held, footage=original))
     if not clips:
         raise nothing(folder, "FaceForensics++", "original_sequences/SET/LEVEL/videos")
     notes = (f"{loose} videos have names that are not of this layout and were left out.",) if loose else ()

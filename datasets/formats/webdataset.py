@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import tarfile
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from datasets.errors import InputError
 from datasets.formats.exchange import Loaded, checked, nothing, picked_levels, read_about, write_marker
@@ -78,22 +79,29 @@ def _shards(clips: list[ClipRow], most: int) -> Iterator[list[ClipRow]]:
         yield part
 
 
-def _sample(data: LabelledSet, clip: ClipRow) -> Iterator[tuple[str, bytes]]:
+def _sample(data: LabelledSet, clip: ClipRow) -> Iterator[tuple[str, bytes | Path]]:
+    """The names of a sample's files, and what is in them: the clip and its mask as the files that they are."""
     key = f"{clip.clip}__{clip.level}"
-    yield f"{key}.{VIDEO}", data.path(clip.file).read_bytes()
+    yield f"{key}.{VIDEO}", data.path(clip.file)
     row = {**vars(clip), "file": f"{key}.{VIDEO}", "mask": f"{key}.{MASK}" if clip.mask else None, "geometry": None}
     yield f"{key}.{ROW}", json.dumps(row, ensure_ascii=False).encode()
     if clip.mask is not None:
-        yield f"{key}.{MASK}", data.path(clip.mask).read_bytes()
+        yield f"{key}.{MASK}", data.path(clip.mask)
     faces = [table_of(face) for face in data.faces(clip.clip)]
     if faces:
         yield f"{key}.{FACES}", json.dumps(faces, ensure_ascii=False).encode()
 
 
-def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+def _add(tar: tarfile.TarFile, name: str, content: bytes | Path) -> None:
     info = tarfile.TarInfo(name)
-    info.size, info.mode, info.mtime = len(content), 0o644, 0
-    tar.addfile(info, io.BytesIO(content))
+    info.mode, info.mtime = 0o644, 0
+    if isinstance(content, Path):
+        info.size = content.stat().st_size
+        with content.open("rb") as file:
+            tar.addfile(info, file)
+    else:
+        info.size = len(content)
+        tar.addfile(info, io.BytesIO(content))
 
 
 def load(folder: Path, into: Path | None = None, progress: Progress = silent) -> Loaded:
@@ -113,10 +121,14 @@ def load(folder: Path, into: Path | None = None, progress: Progress = silent) ->
     clips, faces = list[ClipRow](), dict[str, list[LabelledFace]]()
     for done, shard in enumerate(shards, 1):
         try:
-            for held in _samples(shard):
+            for held in _samples(shard, into):
                 clips.append(_unpacked(held, shard, into, faces))
         except (tarfile.TarError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(f"{shard} is damaged, or no archive that this studio exported.") from error
+        finally:
+            for suffix in (VIDEO, MASK):
+                if into is not None:
+                    (into / f".unpacked.{suffix}").unlink(missing_ok=True)
         progress("reading archives", done, len(shards))
     about: dict[str, Any] = {}
     if (folder / ABOUT).is_file():
@@ -132,9 +144,9 @@ def load(folder: Path, into: Path | None = None, progress: Progress = silent) ->
     )
 
 
-def _samples(shard: Path) -> Iterator[dict[str, bytes]]:
-    """The files of each sample by their suffix, one sample in memory at a time."""
-    held: dict[str, bytes] = {}
+def _samples(shard: Path, into: Path | None) -> Iterator[dict[str, bytes | Path]]:
+    """The files of each sample by their suffix: tables as bytes, clips and masks under a temporary name in ``into``."""
+    held: dict[str, bytes | Path] = {}
     key = ""
     with tarfile.open(shard) as tar:
         for member in tar:
@@ -144,23 +156,39 @@ def _samples(shard: Path) -> Iterator[dict[str, bytes]]:
                 held = {}
             key = own
             file = tar.extractfile(member)
-            if file is not None:
+            if file is None:
+                continue
+            if suffix in (VIDEO, MASK):
+                held[suffix] = Path() if into is None else _copied(file, into / f".unpacked.{suffix}")
+            elif suffix in (ROW, FACES):
                 held[suffix] = file.read()
     if held:
         yield held
 
 
-def _unpacked(held: dict[str, bytes], shard: Path, into: Path | None, faces: dict[str, list[LabelledFace]]) -> ClipRow:
-    row = checked(row_of(ClipRow, json.loads(held[ROW])), shard)
+def _copied(file: IO[bytes], to: Path) -> Path:
+    to.parent.mkdir(parents=True, exist_ok=True)
+    with to.open("wb") as out:
+        shutil.copyfileobj(file, out)
+    return to
+
+
+def _unpacked(
+    held: dict[str, bytes | Path], shard: Path, into: Path | None, faces: dict[str, list[LabelledFace]]
+) -> ClipRow:
+    row = checked(row_of(ClipRow, json.loads(held[ROW])), shard)  # type: ignore[arg-type]
     file = f"videos/{row.level}/{row.clip}.mp4"
     mask = f"masks/{row.clip}.mkv" if MASK in held else None
     if into is not None:
         files = {file: held[VIDEO]} | ({} if mask is None else {mask: held[MASK]})
         for name, content in files.items():
-            if not (into / name).exists():
+            assert isinstance(content, Path)
+            if (into / name).exists():
+                content.unlink()
+            else:
                 (into / name).parent.mkdir(parents=True, exist_ok=True)
-                (into / name).write_bytes(content)
+                content.rename(into / name)
     if FACES in held and row.clip not in faces:
-        own = json.loads(held[FACES])
+        own = json.loads(held[FACES])  # type: ignore[arg-type]
         faces[row.clip] = [row_of(LabelledFace, {**one, "mask": mask}) for one in own]
     return replace(row, file=file, mask=mask)

@@ -220,6 +220,26 @@ def test_small_archives_hold_few_clips(built_set: Path, tmp_path: Path) -> None:
     assert len(module.load(tmp_path).clips) == 12
 
 
+def test_clips_of_an_archive_are_never_whole_in_memory(tmp_path: Path) -> None:
+    import tracemalloc
+
+    size = 24_000_000
+    row = ClipRow("a", "raw", "a.mp4", "real", "anna", "train", bytes=size)
+    (tmp_path / "set").mkdir()
+    with (tmp_path / "set" / "a.mp4").open("wb") as file:
+        file.truncate(size)
+    write_tables(tmp_path / "set", [row], [], Index("large", "built", "test"))
+    module = format_module("webdataset")
+    tracemalloc.start()
+    module.save(LabelledSet(tmp_path / "set"), tmp_path / "out")
+    module.load(tmp_path / "out", tmp_path / "into")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < size / 2
+    files = [path.relative_to(tmp_path / "into").as_posix() for path in (tmp_path / "into").rglob("*.*")]
+    assert files == ["videos/raw/a.mp4"] and (tmp_path / "into" / files[0]).stat().st_size == size
+
+
 def test_croissant_is_understood_by_its_own_library(exports: Callable[[str], Path]) -> None:
     croissant: Any = pytest.importorskip("mlcroissant")
     held = croissant.Dataset(jsonld=str(exports("hf") / "croissant.json"))
@@ -282,6 +302,7 @@ def test_the_real_faceforensics_is_read(tmp_path: Path) -> None:
     assert rows["000_003-NeuralTextures"].mask is None and rows["003"].split == "val"
     google = rows["01_02__exit_phone_room__YVGY8LOK-DeepFakeDetection"]
     assert (google.original, google.target, google.split) == ("01__exit_phone_room", "01", "train")
+    assert rows["01__exit_phone_room"].target == "01"  # one actor, real or fake
 
 
 def test_in_celebdf_the_folder_says_what_is_real(tmp_path: Path) -> None:
