@@ -116,6 +116,23 @@ def drawn_pairs() -> np.ndarray:
     return rows_of([*rows, ("mask", masks)])
 
 
+def said_of_drawn() -> Making:
+    """What the marks of that picture say."""
+    from datasets.provenance.consent import from_option
+    from datasets.provenance.writer import Ingredient
+    from datasets.samples.portraits import file_of
+
+    faces = [file_of(name) for name in ("hopper", "astronaut")]
+    return Making(
+        title="Pairs that a detector learns from",
+        method="drawn pairs",
+        consent=tuple(from_option("public-domain", faces[0].name, faces[1].name)),
+        ingredients=(Ingredient(faces[1], "destination", "parentOf"), Ingredient(faces[0], "source", "componentOf")),
+        settings={},
+        kind="report",
+    )
+
+
 # Where the workspace lies on this machine is nobody's business in a picture: only its name is left.
 SHORTEN = """folder => {
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -160,7 +177,7 @@ def main() -> None:
     said: Making = making(read_results(open_workspace(workspace)), "A picture for the README")
     write_picture(HERE / "strip.jpg", strip(workspace), said, 88)
     write_picture(HERE / "mark.jpg", mark(), said, 90)
-    write_picture(HERE / "drawn.jpg", drawn_pairs(), said, 88)
+    write_picture(HERE / "drawn.jpg", drawn_pairs(), said_of_drawn(), 88)
     write_picture(HERE / "methods.jpg", by_method(workspace), said, 88)
     report = (workspace / "result" / "report.html").resolve().as_uri()
     write_picture(HERE / "report.jpg", screenshot(report, (1200, 1080), 3, f"{workspace.resolve().parent}/"), said, 88)
