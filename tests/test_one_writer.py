@@ -25,7 +25,7 @@ ENCODERS = frozenset(
 IMAGE_LIBRARIES = ("PIL", "imageio", "tifffile", "ffmpeg", "moviepy", "torchvision.io", "skimage.io")
 
 ALLOWED: dict[str, dict[str, str]] = {
-    "datasets/formats/deepfakebench.py": {"imencode": "swap masks, 0 and 255; the frames go through the one writer"},
+    "datasets/formats/deepfakebenchcut.py": {"imencode": "swap masks, 0 and 255; the frames go through the one writer"},
     "datasets/formats/ffpp.py": {"av for writing": "packets of a swap mask in another container; nothing is encoded"},
     "datasets/provenance/writer.py": {
         "datasets.encode": "the one writer: badge, signature, rename",
@@ -40,6 +40,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "imencode": "compressed and decoded again in memory, to train on; no file",
         "av for writing": "compressed and decoded again in memory, to train on; no file",
     },
+    "evaluate/general/bank.py": {"imencode": "real faces that came in, aligned, a working file of a training; no swap"},
     "evaluate/general/portraits.py": {"imencode": "real faces that came in, working files of a training; no swap"},
     "evaluate/matching.py": {"datasets.encode": "the original, encoded as its swap was, in a temporary file"},
     "evaluate/players.py": {"datasets.encode": "a smaller copy of the original for the report; swaps go the other way"},
