@@ -52,7 +52,7 @@ def fit_copiers(
     bank: FaceCanvases, folder: Path, steps: int, batch: int, seed: int, device: torch.device
 ) -> list[Mapping[str, Any]]:
     """Train one autoencoder of each shape, and keep each half way and at the end; returns their cards."""
-    pixels, cards = pixels_of(bank, device), list[Mapping[str, Any]]()
+    pixels, cards, data = pixels_of(bank, device), list[Mapping[str, Any]](), bank.fingerprint()
     rows = torch.from_numpy(np.flatnonzero((bank.native >= 150) & ~bank.grey)).to(device)
     if not len(rows):
         raise InputError("The bank holds no face in colour that is large enough to learn to copy.")
@@ -78,7 +78,7 @@ def fit_copiers(
                     "loss": float(loss.detach()),
                     "seed": seed + number,
                     "seconds": round(time.monotonic() - began, 1),
-                    "data_sha256": bank.fingerprint(),
+                    "data_sha256": data,
                 }
                 name = f"copier-{number}-{'half' if step < last else 'whole'}"
                 save_checkpoint(folder / name, said, {k: v.half() for k, v in copier.state_dict().items()})
@@ -212,7 +212,7 @@ def fit_networks(options: argparse.Namespace, bank: FaceCanvases, device: torch.
             "seconds": round(seconds, 1),
             "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
             "precision": "bf16" if device.type == "cuda" else "fp32",
-            "data_sha256": bank.fingerprint(),
+            "data_sha256": identity["data"],
             "copiers": len(copiers),
             "curve": [{**line, "loss": line["loss"][learner.pool]} for line in curve],
             "held_out": held_figures(learner, forge, options, normal),

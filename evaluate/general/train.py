@@ -48,7 +48,6 @@ PICTURES, SMALL = ("photos", "faces_misc"), ("lfw_colour", "lfw_grey")
 
 def train(options: argparse.Namespace, progress: Progress) -> Mapping[str, Any]:
     """All steps; returns the card. See the module's own words."""
-
     if options.consent is None:
         raise Refused(f"Training uses people's faces: say on what ground with --consent {'|'.join(BASES)} or a file.")
     clips = sorted((options.material / "real").glob("*.mp4"))
@@ -62,8 +61,9 @@ def train(options: argparse.Namespace, progress: Progress) -> Mapping[str, Any]:
         save_portraits(file, of_clips(clips, FRAMES_A_CLIP, progress) + of_pictures(pictures, progress))
     if not bank.is_file():
         save_canvases(bank, canvases_of(load_portraits(file) + of_pictures(small, progress)))
-    members = _networks(options, bank)
     everyone = load_canvases(bank)
+    data = everyone.fingerprint()
+    members = _networks(options, bank, data)
     held = dict(zip(everyone.person.tolist(), folds_of(everyone.person, FOLDS).tolist(), strict=True))
     table = draw_pairs(file, options.pairs, options.seed + 1, options.work / "pairs", options.workers, progress)
     fold = np.array([held[person] for person in table.person])
@@ -98,7 +98,7 @@ def train(options: argparse.Namespace, progress: Progress) -> Mapping[str, Any]:
         "precision": cards[0]["precision"],
         "forest": {"pairs": min(FOREST_PAIRS, len(table)), "fewest_in_leaf": FEWEST_IN_LEAF},
         "members": [card["held_out"] for card in cards],
-        "data_sha256": everyone.fingerprint(),
+        "data_sha256": data,
         "consent": [record.to_table() for record in grounds],
     }
     limits = [competence_of(pseudo, clip_fold, k, member) for k, member in enumerate(members)]
@@ -119,8 +119,8 @@ def train(options: argparse.Namespace, progress: Progress) -> Mapping[str, Any]:
     return write_general(options.output, options.output.name, members, forest, judged, limits[0], ranges, said)
 
 
-def _networks(options: argparse.Namespace, bank: Path) -> list[Member]:
-    """The folds' networks, trained here where they are not there yet."""
+def _networks(options: argparse.Namespace, bank: Path, data: str) -> list[Member]:
+    """The folds' networks, trained here where they are not there yet; ``data`` is the bank's fingerprint."""
     folder = options.work / "networks"
     folders = [folder / f"fold-{k}" for k in range(FOLDS)]
     if not all((own / "card.json").is_file() for own in folders):
@@ -131,7 +131,6 @@ def _networks(options: argparse.Namespace, bank: Path) -> list[Member]:
         wanted = ["--copiers", str(copiers), "--folds", str(FOLDS), "--steps", str(options.steps)]
         fit.run(["networks", str(bank), "-o", str(folder), *wanted, *shared])
     members = [load_member(own) for own in folders]
-    data = load_canvases(bank).fingerprint()
     if any(member.card["data_sha256"] != data for member in members):
         raise InputError(f"The networks of {folder} were trained on another bank than {bank}.")
     return members
