@@ -47,7 +47,7 @@ def render() -> None:
 
 def _ways() -> None:
     shown = [way for way in WAYS if there(way[0])]
-    for column, (name, label, words) in zip(st.columns(len(shown)), shown, strict=True):
+    for column, (name, label, words) in zip(st.columns(max(1, len(shown))), shown, strict=False):
         with column, st.container(border=True, height="stretch"):
             link(name, f"**{label}**")
             st.caption(words)
