@@ -26,6 +26,13 @@ STATE_WORDS = {
     "invalid": "does not hold: changed since it was signed",
     "none": "no Credentials of its own",
 }
+# Of a part nothing is checked but what its manifest says inside the file that was made of it.
+PART_WORDS = {
+    "trusted": "intact when it went in",
+    "valid": "intact when it went in",
+    "invalid": "did not hold when it went in",
+    "none": "none of its own",
+}
 RELATION_WORDS = {
     "parentOf": "what was edited",
     "componentOf": "what was placed into it",
