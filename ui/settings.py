@@ -38,9 +38,11 @@ class StudioSettings(BaseSettings):
         stop_seconds: how long a job may take to stop at a point from which it goes on, before it is ended.
         redis: address of a Redis, in place of the SQLite queue.
         password: asked for by every page when it is set; at least twelve characters.
+        users: e-mail addresses that a sign-in (``st.login``) may have; anyone the provider lets in where it is empty.
+        public: set by ``--host``: the folder the studio was started in is then not readable by itself.
     """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid")
 
     folders: tuple[Path, ...] = ()
     quota_gb: float = Field(default=20.0, gt=0)
@@ -53,6 +55,8 @@ class StudioSettings(BaseSettings):
     stop_seconds: float = Field(default=60.0, gt=0)
     redis: str = ""
     password: SecretStr | None = Field(default=None, min_length=12)
+    users: tuple[str, ...] = ()
+    public: bool = False
 
     @classmethod
     def settings_customise_sources(

@@ -25,9 +25,11 @@ STYLE = """<style>
 .cf-note { border-left: 5px solid var(--tone); background: color-mix(in srgb, var(--tone) 12%, transparent);
   border-radius: 10px; padding: .8rem 1.1rem; margin: .2rem 0 .6rem; }
 .cf-note b { display: block; font-size: 1.12rem; line-height: 1.35; }
-.cf-note .kind { font-size: .8rem; letter-spacing: .04em; text-transform: uppercase; opacity: .8; margin-bottom: .15rem; }
+.cf-note .kind { font-size: .8rem; letter-spacing: .04em; text-transform: uppercase; opacity: .8;
+  margin-bottom: .15rem; }
 .cf-note p { margin: .3rem 0 0; }
-.cf-cards { display: grid; gap: 14px; grid-template-columns: repeat(auto-fit, minmax(min(100%, var(--cell, 300px)), 1fr)); }
+.cf-cards { display: grid; gap: 14px;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, var(--cell, 300px)), 1fr)); }
 .cf-card { border: 1px solid rgba(128,134,142,.38); border-top: 4px solid var(--tone); border-radius: 10px;
   padding: .8rem 1rem .9rem; }
 .cf-card h3, .cf-card h4 { font-size: 1.05rem; margin: 0 0 .35rem; padding: 0; font-weight: 650; }
@@ -35,7 +37,8 @@ STYLE = """<style>
 .cf-card ul { margin: .45rem 0 0; padding-left: 1.15rem; font-size: .92rem; }
 .cf-card li { margin: .15rem 0; overflow-wrap: anywhere; }
 .cf-card .small, .cf-small { font-size: .88rem; opacity: .8; }
-.cf-card dl, .cf-dl { display: grid; grid-template-columns: auto 1fr; gap: .2rem .9rem; margin: .5rem 0 0; font-size: .92rem; }
+.cf-card dl, .cf-dl { display: grid; grid-template-columns: auto 1fr; gap: .2rem .9rem; margin: .5rem 0 0;
+  font-size: .92rem; }
 .cf-card dt, .cf-dl dt { opacity: .78; } .cf-card dd, .cf-dl dd { margin: 0; overflow-wrap: anywhere; }
 .cf-tree, .cf-tree ul { list-style: none; margin: 0; padding: 0; }
 .cf-tree ul { margin-left: 1.35rem; border-left: 2px solid rgba(128,134,142,.45); }
@@ -49,8 +52,10 @@ STYLE = """<style>
 .cf-node b { overflow-wrap: anywhere; } .cf-node span { display: block; font-size: .87rem; opacity: .82; }
 [data-testid="stMainBlockContainer"] h3 { font-size: 1.4rem; }
 .cf-card details { margin-top: .45rem; } .cf-card summary { cursor: pointer; font-size: .92rem; }
-.cf-strip { display: grid; grid-template-columns: max-content 1fr; gap: .5rem 1rem; align-items: center; font-size: .92rem; }
-.cf-bar { position: relative; height: 20px; border-radius: 6px; overflow: hidden; border: 1px solid rgba(128,134,142,.45); }
+.cf-strip { display: grid; grid-template-columns: max-content 1fr; gap: .5rem 1rem; align-items: center;
+  font-size: .92rem; }
+.cf-bar { position: relative; height: 20px; border-radius: 6px; overflow: hidden;
+  border: 1px solid rgba(128,134,142,.45); }
 .cf-bar i { position: absolute; top: 0; bottom: 0; min-width: 2px; }
 .cf-ticks { display: flex; justify-content: space-between; font-size: .8rem; opacity: .8; }
 .cf-dots { display: grid; grid-template-columns: max-content minmax(140px, 1fr) max-content; gap: .1rem 1.1rem;
@@ -61,7 +66,8 @@ STYLE = """<style>
   background: var(--tone); }
 .cf-scale u { position: absolute; top: 0; bottom: 0; border-left: 2px dashed rgba(128,134,142,.75); }
 .cf-limits { position: relative; height: 20px; font-size: .8rem; }
-.cf-limits em { position: absolute; transform: translateX(-50%); font-style: normal; white-space: nowrap; opacity: .85; }
+.cf-limits em { position: absolute; transform: translateX(-50%); font-style: normal; white-space: nowrap;
+  opacity: .85; }
 .cf-crowd { display: grid; grid-template-columns: repeat(50, 1fr); gap: 3px; max-width: 720px; margin: .3rem 0 .5rem; }
 .cf-crowd i { aspect-ratio: 1; border-radius: 50%; border: 1.5px solid rgba(128,134,142,.55); }
 .cf-crowd i.hit { background: #cf3f2e; border-color: #cf3f2e; } .cf-crowd i.miss { border: 2px solid #cf3f2e; }

@@ -1,4 +1,4 @@
-"""Choosing a file: an upload, which is looked at in a process with limits first, or a path inside the allowed folders."""
+"""Choosing a file: an upload, looked at in a process with limits first, or a path inside the allowed folders."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from ui.components.look import plain
 from ui.services import access
 
 
-def pick_file(key: str, kinds: tuple[str, ...] = ("video", "picture"), label: str = "A video or a picture") -> Path | None:
+def pick_file(
+    key: str, kinds: tuple[str, ...] = ("video", "picture"), label: str = "A video or a picture"
+) -> Path | None:
     """An upload or a path; None until there is one, with the sentence that says why on the page.
 
     Args:

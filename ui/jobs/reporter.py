@@ -20,11 +20,15 @@ class Reporter(Console):
 
     Args:
         folder: of the job.
+
+    Attributes:
+        output: a folder for files that the job keeps beside its result; made by whoever writes into it.
     """
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self.live = False  # lines go to the log
+        self.output = folder / "out"
         self._file = folder / "progress.json"
         self._from, self._to, self._written, self._last_step = 0.0, 1.0, 0.0, ""
 

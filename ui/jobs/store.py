@@ -7,6 +7,7 @@
     jobs/<id>/progress.json   how far it is; written by the job's own process
     jobs/<id>/outcome.json    its result, or the sentence that says what went wrong; written by the job's own process
     jobs/<id>/log.txt         what it said
+    jobs/<id>/out/            files that it keeps beside its result, see ``Reporter.output``
     jobs/<id>/cancel          there, when somebody wants it to stop
     jobs/<id>/lock            locked while it runs
 """

@@ -15,9 +15,9 @@ from typing import IO, Any
 
 from datasets.atomic import disk_error, remove
 from datasets.errors import InputError, Refused
+from ui.services.workspaces import wanted
 from ui.settings import studio_home, studio_settings
 
-STARTED = "COUNTERFACE_STUDIO_STARTED"
 LONGEST_NAME = 80
 CHUNK = 1 << 20
 MEGA = 1_000_000
@@ -53,14 +53,17 @@ class Looked:
 
 
 def allowed_folders() -> list[Path]:
-    """Folders that pages may read from: the studio's own, the one it was started in, those of the settings."""
-    given = [Path(part) for part in os.environ.get(STARTED, "").split(os.pathsep) if part] or [Path.cwd()]
-    found: list[Path] = []
-    for folder in (studio_home(), *given, *studio_settings().folders):
-        whole = folder.expanduser().resolve()
-        if whole not in found:
-            found.append(whole)
-    return found
+    """Folders that pages may read from: the studio's own, the one it was started in, those of the settings.
+
+    The one it was started in is left out where others reach the studio; a workspace that was named is always in.
+    """
+    settings = studio_settings()
+    given = [studio_home(), *settings.folders]
+    if not settings.public:
+        given.append(Path.cwd())
+    if named := wanted(sys.argv[1:]):
+        given.append(Path(named))
+    return list(dict.fromkeys(folder.expanduser().resolve() for folder in given))
 
 
 def allowed(path: str | Path) -> Path:

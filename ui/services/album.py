@@ -16,8 +16,8 @@ import numpy as np
 
 from datasets.atomic import remove, replacing, write_json
 from datasets.errors import InputError
-from datasets.home import home
 from datasets.progress import Progress, silent
+from ui.settings import studio_home
 
 if TYPE_CHECKING:
     from evaluate.results import Results
@@ -111,7 +111,7 @@ def album_folder(root: Path) -> Path:
     import hashlib
 
     root = Path(root).resolve()
-    return home("data") / "learn" / f"{root.name}-{hashlib.sha256(str(root).encode()).hexdigest()[:10]}"
+    return studio_home() / "learn" / f"{root.name}-{hashlib.sha256(str(root).encode()).hexdigest()[:10]}"
 
 
 def _stamp(root: Path) -> str:
@@ -180,11 +180,10 @@ class _Filling:
         self.shots: dict[str, list[Shot]] = {}
 
     def all(self) -> dict[str, Any]:
+        from datasets.faceset import FaceSet
         from evaluate.views import chosen, moments, views
         from synth.people import person_of
         from synth.pipeline import load_model
-
-        from datasets.faceset import FaceSet
 
         results, steps = self.results, 6
         times = moments(results)
@@ -275,11 +274,10 @@ class _Filling:
         )
 
     def _rendered(self, model: Any, faces: Any, track: Any, view: View, name: str) -> tuple[Prepared, Swapped]:
-        from synth.composite.occlusion import Occlusion
-        from synth.rendering import composed, prepared_frames
-
         from datasets.video import Frame
         from evaluate.loop import merged_with
+        from synth.composite.occlusion import Occlusion
+        from synth.rendering import composed, prepared_frames
 
         frame = Frame(view.index, view.time, view.original)
         prepared = next(prepared_frames([frame], faces, model, track))
@@ -431,9 +429,8 @@ class _Filling:
     # -- where it gives itself away ----------------------------------------------------------------------------------
 
     def _cues(self, seen: list[View], view: View) -> list[CueShot]:
-        from ui.services.givenaway import give_aways
-
         from evaluate.scoreviews import cue_picture
+        from ui.services.givenaway import give_aways
 
         found = []
         for given in give_aways(seen, seen.index(view), MOST_CUES):

@@ -97,8 +97,8 @@ def _check_size(path: Path, width: int, height: int, most: float) -> None:
         raise InputError(f"{path.name} does not say how large its picture is.")
     if width * height > most or max(width, height) > LARGEST_SIDE:
         raise InputError(
-            f"{path.name} is {width} x {height} pixels; {most / 1e6:g} million, and {LARGEST_SIDE} a side, are taken at "
-            "most."
+            f"{path.name} is {width} x {height} pixels; at most {most / 1e6:g} million, and {LARGEST_SIDE} a side, are "
+            "taken."
         )
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from datasets.errors import InputError
-from datasets.home import home
 from ui.services.quizclips import QuizClip
+from ui.settings import studio_home
 
 FILE = "rounds.jsonl"
 LEAST, MOST = 0.5, 1.0
@@ -84,7 +84,7 @@ class Tally:
 
 def rounds_file() -> Path:
     """Where all rounds of this installation are kept."""
-    return home("data") / "quiz" / FILE
+    return studio_home() / "quiz" / FILE
 
 
 def new_id() -> str:

@@ -19,8 +19,8 @@ import numpy as np
 
 from datasets.atomic import remove, write_json
 from datasets.errors import InputError
-from datasets.home import home
 from datasets.progress import Progress, silent, tell
+from ui.settings import studio_home
 
 if TYPE_CHECKING:
     from datasets.provenance.writer import Making
@@ -68,7 +68,7 @@ class QuizClip:
 def quiz_folder(source: Path) -> Path:
     """Where the clips of a workspace or a data set are kept."""
     source = Path(source).resolve()
-    return home("data") / "quiz" / f"{source.name}-{hashlib.sha256(str(source).encode()).hexdigest()[:10]}"
+    return studio_home() / "quiz" / f"{source.name}-{hashlib.sha256(str(source).encode()).hexdigest()[:10]}"
 
 
 def stamp(source: Path) -> str:

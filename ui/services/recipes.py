@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from synth.factory.recipe import Recipe
 
 FILE = "recipe.toml"
-START = '''name = "my_set"
+START = """name = "my_set"
 seed = 7
 licence = "research only"
 levels = ["raw", "c23", "c40"]
@@ -31,7 +31,7 @@ kind = "all"
 train = 0.7
 val = 0.15
 test = 0.15
-'''
+"""
 # What each word of a recipe means; the model in synth/factory/recipe.py says what it may be.
 HELP: Mapping[str, str] = {
     "name": "Of the set: letters, digits and _.",
