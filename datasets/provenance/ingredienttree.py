@@ -1,4 +1,4 @@
-"""What a file was made from, and what that was made from: the ingredients of its manifest, as deep as they are known."""
+"""What a file was made from, and what that was made from: the ingredients of its manifest, as deep as known."""
 
 from __future__ import annotations
 

@@ -162,8 +162,8 @@ def _score() -> None:
         parts.note(
             f"Where one clip in {rare:,} is a fake, a score of {score} % means {scorewording.percent(means)}.",
             "info",
-            more="A score is calibrated on clips of which half are fakes. The traces are the same; how common fakes are "
-            "where the clip comes from is not in the pixels, and you have to add it.",
+            more="A score is calibrated on clips of which half are fakes. The traces are the same; how common fakes "
+            "are where the clip comes from is not in the pixels, and you have to add it.",
         )
 
 

@@ -56,7 +56,7 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture: its file's name inside the album, what it is called, and what is to be seen, for who can't see it."""
+    """One picture: its file's name in the album, what it is called, and what is to be seen, for who can't see it."""
 
     file: str
     caption: str
@@ -259,10 +259,8 @@ class _Filling:
         from datasets.video import frames_at, is_picture, read_picture, timestamps
 
         clip = self.workspace.clips("source")[0]
-        if is_picture(clip):
-            image = read_picture(clip)
-        else:
-            image = next(frames_at(clip, [len(timestamps(clip)) // 3])).image
+        still = is_picture(clip)
+        image = read_picture(clip) if still else next(frames_at(clip, [len(timestamps(clip)) // 3])).image
         kind = "swap" if read_credentials(clip).synthetic else "plain"  # footage from a camera is shown as it is
         self.keep("clips", small(image), f"Source: {source}", f"A frame of the source clip: {source}.", kind)
         self.keep(

@@ -93,7 +93,7 @@ def new_id() -> str:
 
 
 def next_clip(clips: Sequence[QuizClip], seen: Collection[str], rng: random.Random | None = None) -> QuizClip | None:
-    """A clip to ask about, swap or original with even odds; of each stretch one alone, else the one gives the other away.
+    """A clip to ask about, swap or original with even odds; of a stretch one alone, else one gives the other away.
 
     Args:
         seen: groups that were asked about already.

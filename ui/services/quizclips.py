@@ -299,7 +299,7 @@ def _judged(
 def _pictures(
     score: Any, detector: Any, folder: Path, making: Making | None
 ) -> tuple[list[dict[str, str]], list[dict[str, Any]]]:
-    """Close-ups and heatmaps of the frames that decided, and where the oddest measurements look; marked where needed."""
+    """Close-ups and heatmaps of the frames that decided, and where the oddest measurements look, marked."""
     from base64 import b64decode
 
     from detect.explain import Explainer

@@ -1,4 +1,4 @@
-"""Writing the recipe of a labelled data set: a start, what each word means, people and methods from a form, the plan."""
+"""Writing the recipe of a labelled data set: a start, what each word means, people and methods from a form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The marks of a file for the page Verify: what was found, on what that rests, where in time, and what it is made of."""
+"""The marks of a file for the page Verify: what was found, on what that rests, where, and what it is made of."""
 
 from __future__ import annotations
 
