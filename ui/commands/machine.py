@@ -154,8 +154,6 @@ def studio(
 
     if workspace is not None:
         open_workspace(workspace)
-    elif (Path("demo") / "workspace.toml").is_file():
-        workspace = Path("demo")
     check_host(host)
     _free(host, port)
     if not loopback(host):

@@ -65,7 +65,7 @@ class Curve:
 
 def moment(key: str, count: int, start: int = 0) -> int:
     """The frame number that is shown, 0 to ``count - 1``; ``start`` the first time."""
-    return min(max(int(st.session_state.get(_place(key), start)), 0), max(count - 1, 0))
+    return min(max(int(st.session_state.setdefault(_place(key), start)), 0), max(count - 1, 0))
 
 
 def go_to(key: str, index: int) -> None:

@@ -17,12 +17,15 @@ WORDS = {"queued": "waiting", "running": "running", "done": "done", "failed": "f
 WAITING_LONG = 15.0
 
 
-def job_panel(id: str, body: Callable[[Job], None] | None = None) -> Job | None:
+def job_panel(
+    id: str, body: Callable[[Job], None] | None = None, stop: str = "Stop", again: str = "Go on"
+) -> Job | None:
     """Draw a job and keep it up to date by itself; when it ends, the whole page is run again.
 
     Args:
         id: of the job; it can be kept in ``st.session_state`` or in ``st.query_params``, which survives a reload.
-        body: draws more below the bar each time, such as a live preview.
+        body: draws more below the bar each time, such as a live preview, while the job waits or runs.
+        stop, again: the words on the two buttons.
 
     Returns:
         The job as it stands, or None, with a sentence on the page, when nothing is known of it. Where ``job.state`` is
@@ -34,14 +37,14 @@ def job_panel(id: str, body: Callable[[Job], None] | None = None) -> Job | None:
         st.warning(str(error))
         return None
     if job.open:
-        _live(id, body)
+        _live(id, body, stop, again)
     else:
-        _drawn(job)
+        _drawn(job, stop, again)
     return job
 
 
 @st.fragment(run_every=EVERY_SECONDS)
-def _live(id: str, body: Callable[[Job], None] | None) -> None:
+def _live(id: str, body: Callable[[Job], None] | None, stop: str, again: str) -> None:
     try:
         job = jobs.read(id)
     except CounterfaceError as error:
@@ -49,21 +52,21 @@ def _live(id: str, body: Callable[[Job], None] | None) -> None:
         return
     if not job.open:
         st.rerun()
-    _drawn(job)
+    _drawn(job, stop, again)
     if body is not None:
         body(job)
 
 
-def _drawn(job: Job) -> None:
+def _drawn(job: Job, stop: str, again: str) -> None:
     with st.container(border=True, key=f"job-{job.id}"):
         words, button = st.columns([5, 1], vertical_alignment="center")
         with words:
             st.markdown(f"**{plain(job.title)}** · {status(job)}")
         with button:
             if job.open and not job.stopping:
-                st.button("Stop", key=f"stop-{job.id}", on_click=jobs.cancel, args=(job.id,), width="stretch")
+                st.button(stop, key=f"stop-{job.id}", on_click=jobs.cancel, args=(job.id,), width="stretch")
             elif job.state in ("failed", "cancelled"):
-                st.button("Go on", key=f"retry-{job.id}", on_click=jobs.retry, args=(job.id,), width="stretch")
+                st.button(again, key=f"retry-{job.id}", on_click=jobs.retry, args=(job.id,), width="stretch")
         if job.open:
             st.progress(job.progress or 0.0, text=plain(job.message) or WORDS[job.state])
         if job.error:

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 from collections.abc import Sequence
+from functools import cache
 from html import escape
+from pathlib import Path
 
 import streamlit as st
 
-STYLE = """<style>
-[data-testid="stMainBlockContainer"] { max-width: 1280px; padding-top: 3.2rem; padding-bottom: 4rem; }
-h1 { letter-spacing: -0.015em; text-wrap: balance; }
-p, li { text-wrap: pretty; }
-[data-testid="stImage"] img, .panel img { border-radius: 10px; }
-.panel { margin: 0; }
-.panel img { display: block; width: 100%; height: auto; }
-.panel figcaption { padding-top: 6px; font-size: .875rem; opacity: .8; text-align: center; }
-.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(var(--cell, 112px), 1fr)); gap: 10px; }
-.lead { font-size: 1.08rem; opacity: .86; max-width: 62rem; margin: -.4rem 0 1rem; }
-@media (max-width: 640px) {
-  .st-key-figures [data-testid="stColumn"] { min-width: 44%; flex: 1 1 44%; }
-  .st-key-figures [data-testid="stMetricValue"] { font-size: 1.6rem; }
-}
-</style>"""
+HERE = Path(__file__).parent
 
 
 def dress() -> None:
     """The style of all pages; ``ui.app`` calls it once a run."""
-    st.html(STYLE)
+    st.html(f"<style>{_style()}</style>")
+
+
+@cache
+def _style() -> str:
+    return (HERE / "look.css").read_text(encoding="utf-8")
 
 
 def head(title: str, lead: str = "") -> None:
@@ -68,3 +62,8 @@ def plain(text: str) -> str:
 def points(sentences: Sequence[str]) -> str:
     """A Markdown list of sentences that may hold names of files."""
     return "\n".join(f"- {plain(sentence)}" for sentence in sentences)
+
+
+def when(moment: float) -> str:
+    """A point in time, local, for people: ``2026-11-27 20:14``."""
+    return f"{dt.datetime.fromtimestamp(moment):%Y-%m-%d %H:%M}"

@@ -11,6 +11,7 @@ from evaluate.results import Detectability
 # Readable on a light and on a dark page.
 COLOURS = {"swap": "#e0622a", "original": "#3b82d6", "one": "#159a8c", "two": "#a06cc0"}
 DASHED = frozenset({"original", "two"})
+PLAIN_CHART = {"displayModeBar": False, "scrollZoom": False}
 SHADES = {"trained": "rgba(128,134,142,0.16)", "scored": "rgba(59,130,214,0.06)"}
 
 

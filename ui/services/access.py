@@ -57,8 +57,10 @@ def allowed_folders() -> list[Path]:
 
     The one it was started in is left out where others reach the studio; a workspace that was named is always in.
     """
+    from datasets.samples import sample_folder
+
     settings = studio_settings()
-    given = [studio_home(), *settings.folders]
+    given = [studio_home(), sample_folder(), *settings.folders]
     if not settings.public:
         given.append(Path.cwd())
     if named := wanted(sys.argv[1:]):

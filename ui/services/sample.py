@@ -104,3 +104,11 @@ def sample_workspace() -> Workspace | None:
         return open_workspace(root) if finished(root) else None
     except CounterfaceError:
         return None
+
+
+def sample_pair() -> tuple[Path, Path] | None:
+    """The sample's two clips, source and destination, where they are made already."""
+    from datasets.samples import sample_folder
+
+    source, destination = (sample_folder() / f"{name}.mp4" for name in ("hopper", "astronaut"))
+    return (source, destination) if source.is_file() and destination.is_file() else None
