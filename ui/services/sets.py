@@ -186,6 +186,18 @@ def _mask(data: LabelledSet, row: ClipRow) -> bytes | None:
         return None
 
 
+def export_folder(folder: Path, format: str, level: str | None) -> Path:
+    """A folder of the studio's for an export, which is not there yet."""
+    from ui.settings import studio_home
+
+    name = f"{folder.name}-{format}" + (f"-{level}" if level else "")
+    wanted, number = studio_home() / "exports" / name, 2
+    while wanted.exists():
+        wanted = studio_home() / "exports" / f"{name}-{number}"
+        number += 1
+    return wanted
+
+
 def summary(data: LabelledSet) -> dict[str, Any]:
     """The set in a few figures."""
     rows, first = data.clips, data.levels[0] if data.levels else ""

@@ -14,6 +14,6 @@ def run(payload: dict[str, Any], report: Progress) -> dict[str, Any]:
 
     output = Path(payload["output"])
     output.parent.mkdir(parents=True, exist_ok=True)
-    # Run again after a kill: what is there is an export of this job's, or of an earlier one of the same name.
+    # The folder was free when the job was made: what is there now is this job's own, before it was killed.
     notes = export(Path(payload["folder"]), payload["format"], output, payload.get("level"), True, report)
     return {"folder": str(output), "notes": notes}
