@@ -73,7 +73,7 @@ def train(payload: Mapping[str, Any], progress: Progress = silent) -> dict[str, 
         card = train_general(
             given_kinds([Path(path) for path in payload["inputs"]]),
             str(payload.get("recipe") or "") or None,
-            RecipeSettings(size=size, batch=batch, seed=seed),
+            drawn,
             settings,
             folder,
             str(payload.get("consent") or "") or None,

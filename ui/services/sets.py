@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from datasets.manifest import ClipRow
 
 DEEPEST = 3
+FRESH_SECONDS = 5.0
 MOST_FOUND = 60
 LARGEST = 12_000_000  # bytes of a clip that is played inside the page
 FORMATS: Mapping[str, tuple[str, bool]] = {
@@ -56,7 +58,15 @@ class Pair:
 
 
 def found(folders: Iterable[Path]) -> list[Path]:
-    """Data sets in some folders and up to three levels below, the latest first."""
+    """Data sets in some folders and up to three levels below, the latest first.
+
+    Looked for anew every few seconds at most: a page asks with each of its runs.
+    """
+    return list(_found(tuple(folders), int(time.monotonic() / FRESH_SECONDS)))
+
+
+@lru_cache(maxsize=2)
+def _found(folders: tuple[Path, ...], moment: int) -> tuple[Path, ...]:
     from datasets.manifest import INDEX
 
     held: dict[Path, float] = {}
@@ -68,7 +78,7 @@ def found(folders: Iterable[Path]) -> list[Path]:
                     held[file.parent.resolve()] = file.stat().st_mtime
                 if len(held) >= MOST_FOUND:
                     break
-    return sorted(held, key=lambda path: -held[path])
+    return tuple(sorted(held, key=lambda path: -held[path]))
 
 
 def _is_own(file: Path) -> bool:

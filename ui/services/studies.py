@@ -6,14 +6,17 @@ Each study is one JSON file that says of what kind it is; nothing is measured he
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from evaluate.charts import Chart, Series
 
 KINDS = ("detector", "matrix", "robustness", "people")
+FRESH_SECONDS = 5.0
 LARGEST, DEEPEST, MOST = 20_000_000, 3, 200
 CLEAN = "clean"
 # Files of the studio's own that are no studies and would be read in vain.
@@ -40,7 +43,15 @@ class Study:
 
 
 def found(folders: Iterable[Path]) -> list[Study]:
-    """Studies in some folders and up to three levels below, the latest first; what is none is passed over."""
+    """Studies in some folders and up to three levels below, the latest first; what is none is passed over.
+
+    Looked for anew every few seconds at most: a page asks with each of its runs.
+    """
+    return list(_found(tuple(folders), int(time.monotonic() / FRESH_SECONDS)))
+
+
+@lru_cache(maxsize=2)
+def _found(folders: tuple[Path, ...], moment: int) -> tuple[Study, ...]:
     held: dict[Path, Study] = {}
     for folder in folders:
         for depth in range(DEEPEST + 1):
@@ -52,7 +63,7 @@ def found(folders: Iterable[Path]) -> list[Study]:
                     held[file.resolve()] = study
                 if len(held) >= MOST:
                     break
-    return sorted(held.values(), key=lambda one: one.created, reverse=True)
+    return tuple(sorted(held.values(), key=lambda one: one.created, reverse=True))
 
 
 def read(file: Path) -> Study | None:

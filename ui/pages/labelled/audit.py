@@ -86,8 +86,8 @@ def _outcome(held: Mapping[str, Any]) -> None:
         if fit:
             st.subheader("Masks")
             st.write(
-                f"Do the masks lie where fake and original differ? Least {fit['least']:.2f}, median {fit['median']:.2f}; "
-                "1 is perfect."
+                "Do the masks lie where fake and original differ? "
+                f"Least {fit['least']:.2f}, median {fit['median']:.2f}; 1 is perfect."
             )
 
 

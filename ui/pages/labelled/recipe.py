@@ -96,7 +96,7 @@ def _add_person() -> None:
     name, reference = str(held["name"] or "").strip(), str(held["reference"] or "").strip()
     if not (name and clips and reference):
         st.session_state[NOTE] = (
-            "A person needs a name, at least one clip, and what the ground to use the face rests on."
+            "A person needs a name, at least one clip, and a reference for the ground to use the face."
         )
         return
     try:
