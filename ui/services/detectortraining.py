@@ -59,10 +59,10 @@ def train(payload: Mapping[str, Any], progress: Progress = silent) -> dict[str, 
     else:
         from dataclasses import replace
 
-        size, batch, seed = (
-            int(payload.get("size") or 128),
-            int(payload.get("batch") or 16),
-            int(payload.get("seed") or 0),
+        drawn = RecipeSettings(
+            size=int(payload.get("size") or 128),
+            batch=int(payload.get("batch") or 16),
+            seed=int(payload.get("seed") or 0),
         )
         settings = replace(
             network_settings(DEFAULT_MODEL, None, None, "adamw", "32"),
