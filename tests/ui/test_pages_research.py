@@ -165,7 +165,6 @@ def one_clip(made_workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Quiz
     )  # fmt: skip
     monkeypatch.setattr(quizsources, "sources", lambda: [quizsources.Source(made_workspace.root, "The sample")])
     monkeypatch.setattr("ui.pages.spot.ready", lambda _: [clip])
-    monkeypatch.setattr(quiz, "home", lambda _: Path.cwd(), raising=False)
     return clip
 
 
