@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,8 +44,8 @@ def test_swap_and_original_of_the_quiz_are_made_and_marked_alike(workspace: Work
         marks = [verify(Path(clip.file)) for clip in (fake, real)]
         assert all(one.credentials.state == "trusted" and one.badge.found for one in marks)
         assert [one.synthetic for one in marks] == [True, False], "the Credentials say which is which"
-        sizes = [os.path.getsize(clip.file) for clip in (fake, real)]
+        sizes = [Path(clip.file).stat().st_size for clip in (fake, real)]
         assert 0.5 < sizes[0] / sizes[1] < 2 and Path(real.file).with_suffix(SIDECAR).is_file()
-    before = {clip.file: os.stat(clip.file).st_mtime_ns for clip in clips}
+    before = {clip.file: Path(clip.file).stat().st_mtime_ns for clip in clips}
     quizclips.prepare(workspace.root)
-    assert {clip.file: os.stat(clip.file).st_mtime_ns for clip in clips} == before, "what is there is not made again"
+    assert {clip.file: Path(clip.file).stat().st_mtime_ns for clip in clips} == before, "what is there is not made again"
