@@ -36,6 +36,15 @@ PAGES: dict[str, list[tuple[str, str, str]]] = {
 }
 
 
+# A picture of its own, so that it follows the scheme of the user's machine by its own style.
+WORDMARK = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 216 40" width="216" height="40" role="img">
+<title>Counterface</title>
+<style>text{font:700 25px system-ui,-apple-system,'Segoe UI',Roboto,Arial,sans-serif;letter-spacing:-.4px;fill:#1f242b}
+@media (prefers-color-scheme:dark){text{fill:#f2f0ec}}</style>
+<path d="M20 4a16 16 0 0 0 0 32z" fill="#3b7fd0"/><path d="M20 4a16 16 0 0 1 0 32z" fill="#d4541a"/>
+<text x="46" y="29">Counterface</text></svg>"""
+
+
 def _icon() -> Image.Image:
     """A disc of two halves; an emoji or a named icon would be fetched from a server far away."""
     y, x = np.mgrid[0:64, 0:64] - 31.5
@@ -61,6 +70,7 @@ def main() -> None:
     from ui.services.workspaces import wanted
 
     st.set_page_config(page_title="Counterface studio", page_icon=_icon(), layout="wide", initial_sidebar_state="auto")
+    st.logo(WORDMARK, size="large")
     dress()
     pages, sections = {}, dict[str, list[Any]]()
     for section, listed in PAGES.items():

@@ -36,6 +36,7 @@ class StudioSettings(BaseSettings):
         probe_seconds, probe_memory_mb: how long looking at an upload may take, and with how much memory.
         workers: how many jobs run at a time; the machine's cores are shared out among them.
         stop_seconds: how long a job may take to stop at a point from which it goes on, before it is ended.
+        detector_minutes: how long the detector of a result made under Make learns.
         redis: address of a Redis, in place of the SQLite queue.
         password: asked for by every page when it is set; at least twelve characters.
         users: e-mail addresses that a sign-in (``st.login``) may have; anyone the provider lets in where it is empty.
@@ -53,6 +54,7 @@ class StudioSettings(BaseSettings):
     probe_memory_mb: int = Field(default=1500, ge=200)
     workers: int = Field(default=2, ge=1, le=64)
     stop_seconds: float = Field(default=60.0, gt=0)
+    detector_minutes: float = Field(default=0.75, gt=0)
     redis: str = ""
     password: SecretStr | None = Field(default=None, min_length=12)
     users: tuple[str, ...] = ()

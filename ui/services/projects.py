@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from datasets.errors import CounterfaceError, InputError
 from datasets.provenance.consent import Consent
-from datasets.workspace import SETTINGS, Workspace, create, open_workspace
+from datasets.workspace import SETTINGS, Role, Workspace, create, open_workspace
 from ui.services.access import allowed, require_room, safe_name
 from ui.services.workspaces import found
 from ui.settings import studio_home, studio_settings
@@ -67,11 +67,17 @@ def projects(limit: int = 24) -> list[Project]:
 
 def project(workspace: Workspace) -> Project:
     """How a workspace stands in a list."""
-    source, destination = (", ".join(workspace.names(role)[:1]) for role in ("source", "destination"))
     held = [workspace.root / SETTINGS, workspace.result / "result.mp4", workspace.root / "model"]
     changed = max(file.stat().st_mtime for file in held if file.exists())
-    title = f"{Path(source).stem} on {Path(destination).stem}"
+    title = f"{_person(workspace, 'source')} on {_person(workspace, 'destination')}"
     return Project(workspace.root, title, step_of(workspace), changed)
+
+
+def _person(workspace: Workspace, role: Role) -> str:
+    """Whose face it is by the consent record; by the clip's name where that names the clip."""
+    names = workspace.names(role)
+    who = next((one.who for one in reversed(workspace.consent) if one.role == role), names[0])
+    return Path(who).stem if who in names else who
 
 
 def step_of(workspace: Workspace) -> Step:

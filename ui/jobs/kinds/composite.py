@@ -8,12 +8,13 @@ from ui.jobs.reporter import Reporter
 
 
 def run(payload: dict[str, Any], report: Reporter) -> dict[str, Any]:
-    """Make it. Payload: ``workspace``, ``method``, ``settings`` by name, ``detector_minutes``, ``device``."""
+    """Make it. Payload: ``workspace``, ``method``, ``settings`` by name, ``device``."""
     from pathlib import Path
 
     from datasets.workspace import open_workspace
     from synth.composite.settings import for_method
-    from ui.services.loop import DETECTOR_MINUTES, composited, judged
+    from ui.services.loop import composited, judged
+    from ui.settings import studio_settings
 
     workspace = open_workspace(Path(payload["workspace"]))
     workspace.require_consent()
@@ -21,5 +22,5 @@ def run(payload: dict[str, Any], report: Reporter) -> dict[str, Any]:
     with report.part(0, 0.45):
         composited(workspace, method, for_method(method, payload.get("settings")), device, report)
     with report.part(0.45, 1):
-        page = judged(workspace, method, device, report, payload.get("detector_minutes", DETECTOR_MINUTES))
+        page = judged(workspace, method, device, report, studio_settings().detector_minutes)
     return {"workspace": str(workspace.root), "report": str(page)}
