@@ -48,4 +48,6 @@ def test_swap_and_original_of_the_quiz_are_made_and_marked_alike(workspace: Work
         assert 0.5 < sizes[0] / sizes[1] < 2 and Path(real.file).with_suffix(SIDECAR).is_file()
     before = {clip.file: Path(clip.file).stat().st_mtime_ns for clip in clips}
     quizclips.prepare(workspace.root)
-    assert {clip.file: Path(clip.file).stat().st_mtime_ns for clip in clips} == before, "what is there is not made again"
+    assert {clip.file: Path(clip.file).stat().st_mtime_ns for clip in clips} == before, (
+        "what is there is not made again"
+    )

@@ -48,32 +48,20 @@ def give_aways(seen: Sequence[View], shown: int, most: int) -> list[GivenAway]:
     Args:
         seen: frames of the swap and its original. shown: the one that is to be shown.
     """
-    from datasets.checkpoint import read_card
-    from datasets.faces.finder import make_finder
     from detect.cues.frame import FRAME_CUES, frame_cue, measure_frame
-    from detect.cues.patch import cut_patch
-    from detect.library import find
+    from evaluate.cueviews import largest_patch, usual_ranges
 
-    ranges = read_card(find(None)).get("cue_ranges", {})
+    ranges = usual_ranges()
     names = [name for name in FRAME_CUES if name in ranges]
-    finder = make_finder("mediapipe")
     both: list[tuple[Patch, Patch]] = []
-    try:
-        at = 0
-        for number, view in enumerate(seen):
-            finder.reset()
-            # The same points for both: of the original, so that only the pixels differ.
-            faces = finder.find(view.original)
-            if not faces:
-                continue
-            patches = tuple(cut_patch(image, faces[0]) for image in (view.swap, view.original))
-            if patches[0] is None or patches[1] is None:
-                continue
-            if number <= shown:
-                at = len(both)
-            both.append((patches[0], patches[1]))
-    finally:
-        finder.close()
+    at = 0
+    for number, view in enumerate(seen):
+        swap_patch, original_patch = largest_patch(view.swap), largest_patch(view.original)
+        if swap_patch is None or original_patch is None:
+            continue
+        if number <= shown:
+            at = len(both)
+        both.append((swap_patch, original_patch))
     if not both:
         return []
     measured = np.array([[measure_frame(patch, names) for patch in pair] for pair in both])
@@ -90,7 +78,7 @@ def give_aways(seen: Sequence[View], shown: int, most: int) -> list[GivenAway]:
         ranked.append((odd, abs(swap - original) / (high - low), name, swap, original))
     found: dict[tuple[str, str], GivenAway] = {}
     for odd, _, name, swap, original in sorted(ranked, key=lambda one: (-one[0], -one[1])):
-        cue, usual = frame_cue(name), (float(ranges[name][0]), float(ranges[name][1]))
+        cue, usual = frame_cue(name), ranges[name]
         family = str(getattr(cue.measure, "__module__", "")).rsplit(".", 1)[-1]
         part = name.removeprefix(f"{family}_").partition("_over_")[0]
         if (family, part) in found or (not odd and len(found) >= FEWEST):
