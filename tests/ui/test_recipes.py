@@ -62,7 +62,3 @@ def test_clips_outside_the_allowed_folders_are_refused(tmp_path: Path) -> None:
     away = parse_recipe(whole().replace("/clips/", "../"))
     with pytest.raises(InputError, match="outside"):
         recipes.check_readable(away, tmp_path / "inside" / "recipe.toml", [tmp_path / "inside"])
-
-
-def test_each_method_is_said_to_train_or_not() -> None:
-    assert dict(recipes.method_rows())["quick96"] is True and dict(recipes.method_rows())["graphics"] is False

@@ -12,9 +12,9 @@ from datasets.errors import CounterfaceError
 from evaluate import scorewording
 from ui import jobs
 from ui.components import parts
+from ui.components.instep import Shown, in_step
 from ui.components.jobs import job_panel
 from ui.components.look import head, pictures, plain
-from ui.components.pair import Shown, pair
 from ui.services import quiz, quizsources, sample
 from ui.services.quiz import Round, Tally
 from ui.services.quizclips import QuizClip, ready
@@ -87,7 +87,7 @@ def _play(source: Path, player: str) -> None:
     st.progress(number / total, text=f"Clip {number} of {total}")
     left, right = st.columns([1.1, 1], gap="large")
     with left:
-        pair([Shown(Path(clip.file).read_bytes(), "", "The clip to judge")], key=f"quiz-{clip.clip[:12]}")
+        in_step([Shown(Path(clip.file).read_bytes(), "", "The clip to judge")], key=f"quiz-{clip.clip[:12]}")
     with right:
         if state["answer"] is None:
             _ask(clip, state, player)
@@ -195,7 +195,7 @@ def _why(clip: QuizClip, clips: list[QuizClip]) -> None:
     if other is not None:
         with st.expander("The same moment, swapped and not"):
             both = sorted((clip, other), key=lambda one: one.label, reverse=True)
-            pair(
+            in_step(
                 [
                     Shown(
                         Path(one.file).read_bytes(),

@@ -99,8 +99,9 @@ def fields() -> list[str]:
     from synth.factory.recipe import MethodPart, PersonPart, Recipe
 
     found = []
+    lists: dict[str, Any] = {"methods": MethodPart, "people": PersonPart}
     for name, field in Recipe.model_fields.items():
-        kind = {"methods": MethodPart, "people": PersonPart}.get(name, field.annotation)
+        kind: Any = lists.get(name, field.annotation)
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             found += [f"{name}.{own}" for own in kind.model_fields]
         else:
@@ -123,13 +124,6 @@ def with_method(text: str, name: str, steps: int | None = None) -> str:
     """The recipe with one more method at its end."""
     block = f"[[methods]]\nname = {json.dumps(name)}\n" + (f"steps = {steps}\n" if steps else "")
     return f"{text.rstrip()}\n\n{block}"
-
-
-def method_rows() -> list[tuple[str, bool]]:
-    """Each swap method and whether it has to be trained."""
-    from synth.method import methods
-
-    return [(name, bool(kind.trains)) for name, kind in methods().items()]
 
 
 def save(folder: Path, text: str) -> Path:

@@ -92,8 +92,8 @@ def _outcome(held: Mapping[str, Any]) -> None:
 
 
 def _dot(probe: Mapping[str, Any]) -> parts.Dot:
-    interval = probe.get("interval") or (None, None)
-    ends = None if None in interval else (float(interval[0]), float(interval[1]))
+    held = [float(end) for end in probe.get("interval") or () if end is not None]
+    ends = (held[0], held[1]) if len(held) == 2 else None
     verdict = str(probe["verdict"])
     said = f"{probe['auc']:.2f} · {sets.VERDICTS.get(verdict, verdict)}"
     if verdict == "cannot tell" and probe.get("people_needed"):

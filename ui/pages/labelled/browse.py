@@ -11,8 +11,8 @@ from datasets.labelledset import LabelledSet
 from datasets.manifest import ClipRow
 from synth.factory.build import size_words
 from ui.components import parts
+from ui.components.instep import Shown, in_step
 from ui.components.look import plain
-from ui.components.pair import Shown, pair
 from ui.services import sets
 
 LABELS = {"label": "Label", "method": "Method", "level": "Level", "split": "Split", "person": "Person"}
@@ -86,7 +86,7 @@ def _pair(data: LabelledSet, row: ClipRow) -> None:
     fake, original = held.fake, held.original
     whose = f"{fake.source} on {fake.target}" if fake.source != fake.target else f"{fake.target}, own face changed"
     mask = [Shown(held.mask, "What was changed, halfway", "White where the picture was changed")] if held.mask else []
-    pair(
+    in_step(
         [
             Shown(held.original_file.read_bytes(), f"Original: {original.target}", "The original clip"),
             Shown(held.fake_file.read_bytes(), f"Fake: {whose}, {fake.method}", "The same clip with a face changed"),

@@ -18,7 +18,7 @@ from ui import jobs
 from ui.components import parts
 from ui.components.jobs import job_panel
 from ui.components.look import plain, points
-from ui.services import recipes
+from ui.services import methods, recipes
 from ui.services.access import allowed, allowed_folders, require_room
 from ui.settings import studio_home
 
@@ -113,7 +113,7 @@ def _add_person() -> None:
 
 
 def _method() -> None:
-    trains = dict(recipes.method_rows())
+    trains = methods.known()
     name = st.selectbox("Method", list(trains), key="method-name")
     steps = None
     if trains[name]:
