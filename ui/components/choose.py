@@ -23,7 +23,8 @@ def chosen(default: Path | None = None, finished: bool = False) -> Workspace | N
         default: shown where none was chosen yet.
         finished: list those alone that hold a result.
     """
-    named = st.query_params.get(KEY) or st.session_state.get(KEY) or wanted(sys.argv[1:]) or str(default or "")
+    before = st.session_state[KEY] if KEY in st.session_state else wanted(sys.argv[1:])
+    named = st.query_params.get(KEY) or before or str(default or "")
     known = [one for one in projects() if one.step == "result" or not finished]
     _sidebar(known, named)
     if not named:
@@ -46,7 +47,7 @@ def choose(root: str) -> None:
 
 def forget() -> None:
     """Be about no workspace."""
-    st.session_state.pop(KEY, None)
+    st.session_state[KEY] = ""
     st.query_params.pop(KEY, None)
 
 

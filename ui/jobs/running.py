@@ -60,12 +60,11 @@ def _run(folder: Path, lock: int) -> int:
             start_new_session=True,  # a Ctrl-C at the terminal is for the studio, which stops jobs in its own way
             pass_fds=(lock,),  # held as long as the process lives, even without this worker
         )
-    asked = 0.0
+    asked, grace = 0.0, studio_settings().stop_seconds
     while child.poll() is None:
         if not asked and (ENDING.is_set() or (folder / "cancel").exists()):
             asked = time.monotonic()
             _signal(child, signal.SIGINT)
-        grace = studio_settings().stop_seconds
         if asked and time.monotonic() - asked > grace:
             _signal(child, signal.SIGKILL if time.monotonic() - asked > grace + LAST_SECONDS else signal.SIGTERM)
         time.sleep(POLL_SECONDS)

@@ -9,7 +9,7 @@ from evaluate import wording
 from ui import jobs
 from ui.components.choose import forget
 from ui.components.jobs import job_panel, status
-from ui.components.links import link, there
+from ui.components.links import go, link, there
 from ui.components.look import head, plain, when
 from ui.components.pair import figures, pair_player
 from ui.services import workspaces
@@ -47,7 +47,7 @@ def render() -> None:
 
 def _ways() -> None:
     shown = [way for way in WAYS if there(way[0])]
-    for column, (name, label, words) in zip(st.columns(len(shown)), shown, strict=True):
+    for column, (name, label, words) in zip(st.columns(max(1, len(shown))), shown, strict=False):
         with column, st.container(border=True, height="stretch"):
             link(name, f"**{label}**")
             st.caption(words)
@@ -91,8 +91,9 @@ def _recent_workspaces() -> None:
             with button:
                 page = "side_by_side" if project.step == "result" else "make"
                 link(page, "Look" if project.step == "result" else "Go on", str(project.root))
-    if there("make"):
-        st.button("Make another", on_click=forget)
+    if there("make") and st.button("Make another"):
+        forget()
+        go("make")
 
 
 @st.fragment(run_every=5.0)

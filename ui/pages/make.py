@@ -9,6 +9,7 @@ from ui.components.choose import chosen, forget
 from ui.components.look import head, plain
 from ui.pages.wizard import clips, composite, faces, method, result, train
 from ui.pages.wizard.steps import STEP, go_to
+from ui.services import making
 from ui.services.projects import project, step_of
 
 STEPS = {
@@ -46,7 +47,11 @@ def render() -> None:
 
 
 def _next(workspace: Workspace) -> str:
-    return {"faces": "faces", "method": "method", "composite": "composite", "result": "result"}[step_of(workspace)]
+    for kind, step in (("composite", "result"), ("train", "train")):
+        job = making.latest(kind, workspace)
+        if job is not None and job.open:
+            return step
+    return step_of(workspace)
 
 
 def _stepper(step: str, reach: int) -> None:
