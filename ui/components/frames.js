@@ -131,7 +131,8 @@ function drawChart(box, data, own, go) {
   const width = 1000, height = 170, left = 34, right = 8, top = 8, bottom = 24;
   const span = Math.max(data.times[data.times.length - 1], 0.001);
   const x = (own.scale = (time) => left + ((width - left - right) * time) / span);
-  const y = (value) => top + (height - top - bottom) * (1 - value);
+  // A little room, so that a score of 0 or 1 is not drawn on the edge.
+  const y = (value) => top + (height - top - bottom) * (1 - (value + 0.04) / 1.08);
   const svg = make("svg", { role: "img", "aria-label": `${curves.map((c) => c.label).join(" and ")} over time; a click goes to that moment` });
   const fit = () => {
     const real = Math.max(box.clientWidth, 200);

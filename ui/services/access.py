@@ -90,7 +90,7 @@ def allowed(path: str | Path) -> Path:
 
 def safe_name(name: str) -> str:
     """A file name that is only a name: no folders, no hidden file, letters, digits, and ``-_.`` alone."""
-    last = re.split(r"[\\/]", unicodedata.normalize("NFKC", name))[-1]
+    last = re.split(r"[\\/]", unicodedata.normalize("NFKC", name))[-1].lstrip(".")
     stem, dot, suffix = last.rpartition(".")
     if not dot:
         stem, suffix = last, ""
