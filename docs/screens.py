@@ -49,13 +49,20 @@ def shoot(page: Any, name: str, root: Path, results: Any, height: int = HEIGHT) 
     write_picture(HERE / f"page-{name}.jpg", small, making(results, f"The page {name}"), QUALITY)
 
 
-def scored(file: Path) -> str:
-    """The job that scored the sample's swap, done; its id."""
-    known = next((job for job in jobs.listing("score") if job.payload["file"] == str(file)), None)
-    id = known.id if known else jobs.submit("score", {"file": str(file), "frames": 32}, title="Score suspect.mp4")
+def done(kind: str, payload: dict[str, Any], title: str) -> str:
+    """A job that did this, now or before; its id."""
+    known = next((job for job in jobs.listing(kind) if job.payload == payload and job.state == "done"), None)
+    id = known.id if known else jobs.submit(kind, payload, title=title)
     while jobs.read(id).open:
         time.sleep(0.5)
     return id
+
+
+def answered(page: Any) -> None:
+    """One clip of the quiz, guessed and revealed."""
+    page.get_by_role("radio", name="Swapped", exact=True).locator("xpath=..").click()
+    page.get_by_role("button", name="Answer").click()
+    page.get_by_text("Where the detector looked").wait_for()
 
 
 def main() -> None:
@@ -68,20 +75,30 @@ def main() -> None:
     results = read_results(open_workspace(root))
     studio = Studio(root.parent)
     try:
-        id = scored(results.video)
+        video = str(results.video)
+        score = done("score", {"file": video, "frames": 32}, "Score suspect.mp4")
+        verified = done("verify", {"path": video, "name": "result.mp4"}, "Verify result.mp4")
+        done("quiz_clips", {"source": str(root)}, "Clips for the quiz")
+        done("learn_album", {"workspace": str(root)}, "Make the pictures of this page")
         with sync_playwright() as play:
             opened = play.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))
             for name, address, scheme, height in (
                 ("home", "", "light", 1180),
                 ("make", f"make?workspace={root}&step=composite", "light", 1040),
                 ("side-by-side", f"side-by-side?workspace={root}", "dark", 1240),
-                ("suspect", f"suspect?job={id}", "light", 1240),
+                ("suspect", f"suspect?job={score}", "light", 1240),
+                ("verify", f"verify?job={verified}", "light", 1300),
+                ("detectors", "detectors", "dark", 900),
+                ("learn", "learn", "light", 1240),
+                ("spot", "spot", "light", 1240),
             ):
                 context = opened.new_context(viewport={"width": WIDTH, "height": height}, color_scheme=scheme)
                 page = context.new_page()
                 page.goto(f"{studio.address}/{address}")
                 page.locator("h1").first.wait_for()
                 settle(page)
+                if name == "spot":
+                    answered(page)
                 shoot(page, name, root, results, height)
                 context.close()
             opened.close()

@@ -47,10 +47,10 @@ def cue_views(original: np.ndarray, swap: np.ndarray, most: int = MOST) -> list[
     """
     from detect.cues.frame import FRAME_CUES, frame_cue, measure_frame
 
-    pair = [_patch(image) for image in (original, swap)]
+    pair = [largest_patch(image) for image in (original, swap)]
     if pair[0] is None or pair[1] is None:
         return []
-    ranges = _ranges()
+    ranges = usual_ranges()
     names = [name for name in FRAME_CUES if name in ranges]
     before, after = (measure_frame(patch, names) for patch in pair if patch is not None)
     usual = np.array([ranges[name] for name in names])
@@ -78,7 +78,8 @@ def cue_views(original: np.ndarray, swap: np.ndarray, most: int = MOST) -> list[
 
 
 @lru_cache(maxsize=1)
-def _ranges() -> dict[str, tuple[float, float]]:
+def usual_ranges() -> dict[str, tuple[float, float]]:
+    """What nine in ten real faces show, by cue, from the card of the general detector that comes with the program."""
     from datasets.checkpoint import read_card
     from detect.library import shipped
 
@@ -90,7 +91,7 @@ def _ranges() -> dict[str, tuple[float, float]]:
 _FINDING = threading.Lock()
 
 
-def _patch(image: np.ndarray) -> Any:
+def largest_patch(image: np.ndarray) -> Any:
     """The largest face of a frame, cut for the cues; None where there is none with a mesh."""
     from datasets.faces.finder import make_finder
     from detect.cues.patch import cut_patch

@@ -70,17 +70,23 @@ class Scored(Protocol):
 class Shown:
     """How pictures of one file go into a page.
 
+    Args:
+        making: what the marks of its pictures say, from who made the file; None takes its record on this machine.
+
     Attributes:
         note: why there are none, or how they are marked; empty for suspect material, which is shown as it is.
         signed: whether they are marked as synthetic.
     """
 
-    def __init__(self, score: Scored) -> None:
+    def __init__(self, score: Scored, making: Making | None = None) -> None:
         self._making: Making | None = None
         self.note, self._none = "", False
         found = score.provenance
         self.signed = bool(found.get("studio_output")) and found.get("synthetic") is not False
         if not self.signed:
+            return
+        if making is not None:
+            self._making = making
             return
         record = (found.get("watermark") or {}).get("record")
         if record is None:

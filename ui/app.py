@@ -88,7 +88,3 @@ def main() -> None:
         st.switch_page(pages["side_by_side"])
     st.session_state[ARRIVED] = True
     page.run()
-
-
-if __name__ == "__main__":  # the server runs this file as a script
-    main()

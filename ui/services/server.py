@@ -18,7 +18,7 @@ from ui.settings import FILE, PREFIX, StudioSettings, studio_settings
 
 ADDRESS = "127.0.0.1"
 PORT = 8501
-APP = Path(__file__).resolve().parents[1] / "app.py"
+APP = Path(__file__).resolve().parents[1] / "served" / "studio.py"
 SECRETS = "studio-secrets.toml"
 PUBLIC = PREFIX + "PUBLIC"
 POLL_SECONDS = 0.3
