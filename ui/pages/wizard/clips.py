@@ -97,7 +97,7 @@ def _clips(role: str) -> list[Looked]:
     )
     if way == "On this machine":
         typed = st.text_input("Path of the file", key=f"path-{role}", placeholder="/folder/clip.mp4").strip()
-        return _once(_stamp(typed), lambda: look_at(allowed(typed), kinds)) if typed else []
+        return _once(f"{role} {_stamp(typed)}", lambda: look_at(allowed(typed), kinds)) if typed else []
     types = [suffix[1:] for suffix in (SUFFIXES if several else VIDEO_SUFFIXES)]
     files = st.file_uploader(
         "Clips or pictures" if several else "Clip", types, accept_multiple_files=several, key=f"upload-{role}"
