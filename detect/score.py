@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from datasets.device import half_the_cores, torch_threads
 from datasets.errors import CounterfaceError, InputError
 from datasets.progress import Progress, silent
 from detect.evidence import Evidence
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from detect.detector import Detector
 
 DEFAULT_FRAMES = 32
-BATCH = 16
+BATCH = 8
 # What a result says of the detector, from its card.
 NAMED = ("name", "version", "calibrated_on")
 # Faces that may wait for the model, and frames that may wait for the finder.
@@ -129,7 +130,7 @@ def _provenance(path: Path) -> dict[str, Any]:
     """
     from datasets.provenance.verify import verify
 
-    found = verify(path)
+    found = verify(path, badge=False)
     said = found.to_json()
     return {
         "credentials": found.credentials.state,
@@ -141,16 +142,17 @@ def _provenance(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def _threads() -> Iterator[None]:
-    """OpenCV on one thread while a clip is gone through: the stages run beside each other, and its pictures are small.
+    """OpenCV on one thread while a clip is gone through, and PyTorch on half the cores.
 
-    The model keeps the threads that PyTorch has.
+    The stages run beside each other: on two cores a model that takes both waits for itself most of the time.
     """
     import cv2
 
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        yield
+        with torch_threads(half_the_cores()):
+            yield
     finally:
         cv2.setNumThreads(before)
 
