@@ -107,17 +107,19 @@ def score_jobs(
     workers: int = 2,
     scorer: Scorer | None = None,
     progress: Progress = silent,
+    hashes: dict[Path, str] | None = None,
 ) -> list[Scored | str]:
     """Score every job, or take what is known of it; the sentence of the error where a clip can't be scored.
 
     Args:
         workers: processes of one thread each; 1 scores in this process.
         scorer: what scores a job, by default :func:`score_job`.
+        hashes: of files that were hashed already, see :func:`key_of`.
 
     Raises:
         Interrupted: Ctrl-C; the scores made so far are kept.
     """
-    hashes: dict[Path, str] = {}
+    hashes = {} if hashes is None else hashes
     keys = [key_of(job, frames, hashes) for job in jobs]
     texts = [key_text(key) for key in keys]
     kept, failed = ScoreCache(cache), dict[str, str]()

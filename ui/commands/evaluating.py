@@ -1,0 +1,127 @@
+"""``counterface evaluate``: how good a swap is, how good a detector is, and how the two move against each other."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from datasets.errors import InputError
+from ui.commands.options import Device, Force, Json, Quiet, write_json
+from ui.console import Console
+
+evaluating = typer.Typer(
+    help="How good is a swap, how good is a detector, and how do the two move against each other.",
+    no_args_is_help=True,
+)
+DetectorName = Annotated[
+    str, typer.Argument(metavar="NAME", help="A detector's name, its folder, or a workspace.", show_default=False)
+]
+Dataset = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DATASET",
+        help="A labelled data set; a folder with folders real and fake; or a folder of workspaces with results.",
+        show_default=False,
+    ),
+]
+Report = Annotated[
+    Path | None, typer.Option("--report", metavar="FILE.html", help="Write a page with pictures and tables.")
+]
+Picture = Annotated[Path | None, typer.Option("--picture", metavar="FILE.png", help="Write the picture here.")]
+Cache = Annotated[Path | None, typer.Option("--cache", metavar="FILE", help="Where scores are kept; else the usual.")]
+Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes, one thread each.")]
+Split = Annotated[
+    str | None,
+    typer.Option(
+        "--split",
+        metavar="train|val|test|all",
+        help="Of a data set, the part to measure on; test where there is one. val fixes the threshold.",
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the application."""
+    evaluating.command("detector")(evaluate_detector)
+    app.add_typer(evaluating, name="evaluate")
+
+
+def command_line() -> str:
+    """The command as it was typed, for whoever wants to make a study again."""
+    return shlex.join(["counterface", *sys.argv[1:]])
+
+
+def check_outputs(force: bool, report: Path | None = None, picture: Path | None = None) -> None:
+    """Raise InputError when an output can't be written, before any work is done."""
+    from datasets.atomic import refuse_overwrite
+
+    for path, endings in ((report, (".html", ".htm")), (picture, (".png",))):
+        if path is not None:
+            if path.suffix.lower() not in endings:
+                raise InputError(f"{path} must end in {endings[0]}.")
+            refuse_overwrite(path, force)
+
+
+def evaluate_detector(
+    name: DetectorName,
+    dataset: Dataset,
+    split: Split = None,
+    frames: Annotated[int, typer.Option("--frames", min=1, help="Frames of each clip, spread evenly.")] = 32,
+    draws: Annotated[int, typer.Option("--draws", min=100, help="Draws of the bootstrap.")] = 1000,
+    workers: Workers = 2,
+    cache: Cache = None,
+    json: Json = None,
+    report: Report = None,
+    picture: Picture = None,
+    device: Device = "auto",
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """AUC, AP, EER, TPR at fixed FPR, calibration and abstention, with intervals; by method, compression, face size."""
+    from detect.library import find
+    from evaluate.clipset import labelled_clips
+    from evaluate.detectorquality import detector_quality, gather
+    from evaluate.scorecache import usual_cache
+    from evaluate.study import described, study
+
+    check_outputs(force, report, picture)
+    folder = find(name)
+    clips = labelled_clips(dataset, split)
+    detector = described(folder)
+    kept = cache or usual_cache(detector["sha256"][:16])
+    with Console(quiet) as console:
+        gathered = gather(folder, clips, frames, kept, device, workers, console)
+        console.say("working out the figures and their intervals")
+        found: dict[str, Any] = detector_quality(gathered, draws)
+    settings = {"frames": frames, "draws": draws, "split": split or "test where there is one, else all"}
+    head = study(
+        "detector", command_line(), 0, settings, {"the detector": detector["sha256"], "the clips": gathered.digest}
+    )
+    data = {"folder": str(dataset), "clips": len(clips), "sha256": gathered.digest}
+    found = head | {"detector": detector, "data": data} | found
+    show_detector(found, head, json, report, picture)
+
+
+def show_detector(
+    found: dict[str, Any], head: dict[str, Any], json: Path | None, report: Path | None, picture: Path | None
+) -> None:
+    """Write and print what was found of a detector."""
+    from evaluate import detectorreport
+    from evaluate.pictures import png, write_png
+
+    write_json(found, json)
+    if picture is not None:
+        write_png(picture, png(detectorreport.picture(found, found["detector"]["name"])))
+    if report is not None:
+        detectorreport.write_report(report, head, found)
+    if str(json) == "-":
+        return
+    print(f"{found['detector']['name']} on {found['data']['folder']}")
+    for line in detectorreport.lines(found):
+        print(f"  {line}")
+    if report is not None:
+        print(f"report: {report}")
