@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,6 +61,19 @@ class Scored:
     overlap: tuple[float, ...] = ()
     seconds: float = 0.0
 
+    @classmethod
+    def of(cls, score: ClipScore) -> Scored:
+        """What is kept of a score, without the overlap."""
+        main = deciding_track(score)
+        return cls(
+            probability=score.probability,
+            verdict=score.verdict,
+            frames=tuple(frame.probability for frame in main.frames) if main else (),
+            width=main.face_width if main else 0.0,
+            limits=score.limits,
+            seconds=score.seconds,
+        )
+
 
 Scorer = Callable[[Job, int, str], Scored]
 
@@ -89,7 +102,8 @@ def key_of(job: Job, frames: int, hashes: dict[Path, str] | None = None) -> dict
     }
 
 
-def _scored(held: dict[str, Any]) -> Scored:
+def scored_of(held: dict[str, Any]) -> Scored:
+    """What came of a job, from the values that a cache holds."""
     return Scored(**held | {name: tuple(held[name]) for name in ("frames", "limits", "overlap")})
 
 
@@ -123,7 +137,7 @@ def score_jobs(
     keys = [key_of(job, frames, hashes) for job in jobs]
     texts = [key_text(key) for key in keys]
     kept, failed = ScoreCache(cache), dict[str, str]()
-    known = {text: _scored(held) for text, held in kept.known().items() if text in set(texts)}
+    known = {text: scored_of(held) for text, held in kept.known().items() if text in set(texts)}
     missing = {text: (key, job) for text, key, job in zip(texts, keys, jobs, strict=True) if text not in known}
     done = in_processes(
         {text: job for text, (_, job) in missing.items()},
@@ -161,16 +175,7 @@ def score_job(job: Job, frames: int, device: str) -> Scored:
 
         detector = _loaded(job.detector, device)
         found = score_clip(path, detector, frames, keep_heatmaps=frames if job.mask else 0)
-    main = deciding_track(found)
-    return Scored(
-        probability=found.probability,
-        verdict=found.verdict,
-        frames=tuple(frame.probability for frame in main.frames) if main else (),
-        width=main.face_width if main else 0.0,
-        limits=found.limits,
-        overlap=_overlap(found, job.mask) if job.mask else (),
-        seconds=found.seconds,
-    )
+        return replace(Scored.of(found), overlap=_overlap(found, job.mask) if job.mask else ())
 
 
 @contextmanager
