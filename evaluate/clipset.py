@@ -211,3 +211,36 @@ def _of_workspaces(workspaces: Sequence[Workspace], attributes: Mapping[str, Map
                 )
             )
     return found
+
+
+def some(clips: Sequence[LabelledClip], most: int | None) -> list[LabelledClip]:
+    """At most so many clips, spread over the methods and the set: fakes, each with its own original where it has one.
+
+    A clip that belongs to several chosen ones is taken once. Without pairs, both classes are taken alike.
+    """
+    if most is None or len(clips) <= most:
+        return list(clips)
+    fakes = [clip for clip in clips if clip.fake]
+    reals = [clip for clip in clips if not clip.fake]
+    methods = sorted({clip.method for clip in fakes})
+    turns = [_spread([clip for clip in fakes if clip.method == method]) for method in methods]
+    ordered = [own[i] for i in range(max(map(len, turns), default=0)) for own in turns if i < len(own)]
+    originals = {clip.pair: clip for clip in reals if clip.pair}
+    others = iter(_spread([clip for clip in reals if clip.pair not in {fake.pair for fake in ordered}]))
+    taken: dict[int, LabelledClip] = {}
+    for fake in ordered or reals:
+        partner = originals.get(fake.pair) or next(others, None)
+        more = [clip for clip in (fake, partner) if clip is not None and id(clip) not in taken]
+        if len(taken) + len(more) > most:
+            break
+        taken |= {id(clip): clip for clip in more}
+    return list(taken.values())
+
+
+def _spread(clips: Sequence[LabelledClip]) -> list[LabelledClip]:
+    """The same clips in an order whose every beginning is spread over all: halves, then quarters, and so on."""
+    count, order, step = len(clips), list[int](), 1
+    while len(order) < count:
+        order += [i for k in range(step) if (i := int((k + 0.5) * count / step)) not in order]
+        step *= 2
+    return [clips[i] for i in order]

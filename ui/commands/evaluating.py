@@ -34,6 +34,8 @@ Report = Annotated[
 Picture = Annotated[Path | None, typer.Option("--picture", metavar="FILE.png", help="Write the picture here.")]
 Cache = Annotated[Path | None, typer.Option("--cache", metavar="FILE", help="Where scores are kept; else the usual.")]
 Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes, one thread each.")]
+Draws = Annotated[int, typer.Option("--draws", min=100, help="Draws of the bootstrap.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Everything random comes from it.")]
 Split = Annotated[
     str | None,
     typer.Option(
@@ -47,6 +49,7 @@ Split = Annotated[
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
     evaluating.command("detector")(evaluate_detector)
+    evaluating.command("robustness")(evaluate_robustness)
     app.add_typer(evaluating, name="evaluate")
 
 
@@ -71,7 +74,7 @@ def evaluate_detector(
     dataset: Dataset,
     split: Split = None,
     frames: Annotated[int, typer.Option("--frames", min=1, help="Frames of each clip, spread evenly.")] = 32,
-    draws: Annotated[int, typer.Option("--draws", min=100, help="Draws of the bootstrap.")] = 1000,
+    draws: Draws = 1000,
     workers: Workers = 2,
     cache: Cache = None,
     json: Json = None,
@@ -125,3 +128,63 @@ def show_detector(
         print(f"  {line}")
     if report is not None:
         print(f"report: {report}")
+
+
+def evaluate_robustness(
+    name: DetectorName,
+    dataset: Dataset,
+    split: Split = None,
+    clips: Annotated[
+        int | None, typer.Option("--clips", min=2, help="At most this many clips, in pairs, spread over the set.")
+    ] = 20,
+    families: Annotated[
+        list[str] | None,
+        typer.Option("--family", help="Only this perturbation, by name; may be given several times."),
+    ] = None,
+    draws: Draws = 1000,
+    workers: Workers = 2,
+    seed: Seed = 0,
+    cache: Cache = None,
+    json: Json = None,
+    report: Report = None,
+    picture: Picture = None,
+    device: Device = "auto",
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Forty perturbations: DeeperForensics' seven at five levels, resizing, platforms; where a detector gives way."""
+    from detect.library import find
+    from evaluate import robustnessreport
+    from evaluate.clipset import labelled_clips, some
+    from evaluate.perturb import CLEAN
+    from evaluate.pictures import png, write_png
+    from evaluate.robustness import Plan, all_conditions, robustness, score_all
+    from evaluate.scorecache import usual_cache
+    from evaluate.study import described, study
+
+    check_outputs(force, report, picture)
+    wanted = [c for c in all_conditions() if not families or c.family in (CLEAN, *families)]
+    if families and (unknown := set(families) - {c.family for c in wanted}):
+        known = ", ".join(dict.fromkeys(c.family for c in all_conditions() if c.family != CLEAN))
+        raise InputError(f"There is no perturbation {', '.join(sorted(unknown))}; there are: {known}.")
+    folder = find(name)
+    chosen = some([clip for clip in labelled_clips(dataset, split) if clip.split != "val"], clips)
+    detector = described(folder)
+    kept = cache or usual_cache(f"{detector['sha256'][:16]}-robustness")
+    plan = Plan()
+    with Console(quiet) as console:
+        console.say(f"{len(chosen)} clips, {len(wanted)} conditions; scores are kept in {kept}")
+        scores, failed = score_all(folder, chosen, wanted, kept, plan, device, workers, seed, console)
+        console.say("working out the figures and their intervals")
+        found = robustness(chosen, scores, wanted, draws)
+    settings = {"clips": len(chosen), "draws": draws} | {f"plan: {key}": value for key, value in vars(plan).items()}
+    head = study("robustness", command_line(), seed, settings, {"the detector": detector["sha256"]})
+    whole = head | {"detector": detector, "data": {"folder": str(dataset)}, "failed": failed} | found
+    write_json(whole, json)
+    if picture is not None:
+        write_png(picture, png(robustnessreport.picture(whole)))
+    if report is not None:
+        robustnessreport.write_report(report, head, whole)
+    if str(json) != "-":
+        for line in robustnessreport.lines(whole):
+            print(line)
