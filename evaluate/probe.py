@@ -7,7 +7,7 @@ are scored and not which pixels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,9 +57,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Window:
-    """One window: frames that lead into it, and what was found in its own."""
+    """One window: frames that lead into it, their numbers, and what was found in its own."""
 
     lead: tuple[np.ndarray, ...]
+    led: tuple[int, ...]
     found: tuple[Found, ...]
 
 
@@ -81,6 +82,34 @@ class Probe:
     def frames(self) -> list[Frame]:
         """The counted frames."""
         return [one.looked.frame for window in self.windows for one in window.found if one.looked.counted]
+
+    @property
+    def indices(self) -> list[int]:
+        """Numbers of all frames that are held, those that lead in among them, ascending."""
+        return sorted(
+            index for window in self.windows for index in (*window.led, *(o.looked.frame.index for o in window.found))
+        )
+
+    def with_images(self, images: Mapping[int, np.ndarray]) -> Probe:
+        """The same faces in other pictures of the same size, by the frame's number."""
+        windows = [
+            Window(
+                tuple(images[index] for index in window.led),
+                window.led,
+                tuple(_on(one, images[one.looked.frame.index], one.faces) for one in window.found),
+            )
+            for window in self.windows
+        ]
+        return replace(self, windows=tuple(windows))
+
+    def with_face(self, boxes: Mapping[int, np.ndarray]) -> Probe:
+        """Of every frame the one face that lies nearest to a box (xyxy, by the frame's number); none without a box."""
+        windows = [
+            replace(window, found=tuple(_only(one, boxes.get(one.looked.frame.index)) for one in window.found))
+            for window in self.windows
+        ]
+        counted = [one for window in windows for one in window.found if one.looked.counted]
+        return replace(self, windows=tuple(windows), empty=sum(not one.faces for one in counted))
 
 
 def look(path: Path, plan: Plan, finder: FaceFinder, first: int = 0) -> Probe:
@@ -107,7 +136,8 @@ def look(path: Path, plan: Plan, finder: FaceFinder, first: int = 0) -> Probe:
     found = list(find(_looked(held, own, starts, plan), finder, tally))
     windows = tuple(
         Window(
-            tuple(held[i].image for i in leads[start] if i in held),
+            tuple(held[i].image for i in leads[start]),
+            tuple(leads[start]),
             tuple(one for one in found if own[one.looked.frame.index] == number),
         )
         for number, start in enumerate(starts)
@@ -146,13 +176,16 @@ def score(probe: Probe, detector: Detector, name: str, condition: Condition | No
     return score_found(found, detector, source, Tally(probe.counted, probe.empty), name)
 
 
-def with_images(found: Sequence[Found], images: Sequence[np.ndarray]) -> list[Found]:
-    """The same faces in other pictures, one for each frame."""
-    return [_on(one, image, one.faces) for one, image in zip(found, images, strict=True)]
-
-
 def _on(one: Found, image: np.ndarray, faces: Sequence[Face]) -> Found:
     return replace(one, looked=replace(one.looked, frame=replace(one.looked.frame, image=image)), faces=faces)
+
+
+def _only(one: Found, box: np.ndarray | None) -> Found:
+    """The face of a frame that is nearest to a box, as the one and first track."""
+    if box is None or not one.faces:
+        return replace(one, faces=[], tracks=[])
+    face = min(one.faces, key=lambda face: float(np.abs(face.box - box).sum()))
+    return replace(one, faces=[face], tracks=[0])
 
 
 def _encoded(window: Window, condition: Condition) -> tuple[list[Found], float]:

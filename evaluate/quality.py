@@ -148,12 +148,17 @@ def fidelity(
 
 def nearer_to(embeddings: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
     """Share of the embeddings (N, D) whose cosine to the mean of ``first`` exceeds that to the mean of ``second``."""
+    return float((embeddings @ _centre(first) > embeddings @ _centre(second)).mean())
 
-    def centre(those: np.ndarray) -> np.ndarray:
-        middle = those.mean(axis=0)
-        return middle / max(float(np.linalg.norm(middle)), 1e-9)
 
-    return float((embeddings @ centre(first) > embeddings @ centre(second)).mean())
+def cosine(embeddings: np.ndarray, to: np.ndarray) -> float:
+    """Mean cosine of embeddings (N, D), each of length 1, to the mean of others."""
+    return float((embeddings @ _centre(to)).mean())
+
+
+def _centre(those: np.ndarray) -> np.ndarray:
+    middle = those.mean(axis=0)
+    return middle / max(float(np.linalg.norm(middle)), 1e-9)
 
 
 def consecutive(count: int, frames: int, runs: int = 4) -> Iterator[int]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from datasets.errors import InputError
-from ui.commands.options import Device, Force, Json, Quiet, write_json
+from ui.commands.options import Device, Force, Json, Method, Quiet, WorkspaceArgument, write_json
 from ui.console import Console
 
 evaluating = typer.Typer(
@@ -50,6 +50,7 @@ def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
     evaluating.command("detector")(evaluate_detector)
     evaluating.command("robustness")(evaluate_robustness)
+    evaluating.command("trajectory")(evaluate_trajectory)
     app.add_typer(evaluating, name="evaluate")
 
 
@@ -188,3 +189,50 @@ def evaluate_robustness(
     if str(json) != "-":
         for line in robustnessreport.lines(whole):
             print(line)
+
+
+def evaluate_trajectory(
+    workspace: WorkspaceArgument,
+    method: Method = "quick96",
+    detectors: Annotated[
+        list[str] | None,
+        typer.Option("--detector", help="Who scores; may be given several times. Else the general one and its own."),
+    ] = None,
+    json: Json = None,
+    report: Report = None,
+    device: Device = "auto",
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """The pair over time: how detectable a swap is at steps of its training, with the frames beside the curve."""
+    from datasets.atomic import write_json as write_file
+    from datasets.checkpoint import CARD
+    from datasets.workspace import open_workspace
+    from detect.library import find
+    from evaluate import trajectoryreport
+    from evaluate.likeness import identity_network
+    from evaluate.study import study
+    from evaluate.trajectory import FILE, trajectory
+
+    check_outputs(force, report)
+    opened = open_workspace(workspace)
+    folders = [find(name) for name in detectors or ()]
+    if not folders:
+        own = [opened.detector] if (opened.detector / CARD).is_file() else []
+        folders = [find(None), *own]
+    with Console(quiet) as console:
+        found = trajectory(
+            opened, method, folders, embedding=identity_network(console), device=device, progress=console
+        )
+    hashes = {f"the detector {one['name']}": one["sha256"] for one in found["detectors"]}
+    head = study("trajectory", command_line(), opened.seed, {"method": method}, hashes)
+    whole = head | found | {"picture": trajectoryreport.PICTURE}
+    picture = trajectoryreport.write(opened, whole)
+    write_file(opened.result / FILE, whole)
+    if report is not None:
+        trajectoryreport.write_report(report, head, whole, picture)
+    write_json(whole, json)
+    if str(json) != "-":
+        for line in trajectoryreport.lines(whole):
+            print(line)
+        print(f"picture: {picture}")
