@@ -175,6 +175,7 @@ def draw_bars(
     axes.grid(axis="y", visible=False)
     if limits:
         axes.set_xlim(*limits)
+        axes.set_xticks([tick for tick in axes.get_xticks() if tick <= 1.001])
     if level is not None:
         axes.axvline(level, color=SOFT, ls="--", lw=1)
 

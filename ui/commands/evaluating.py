@@ -48,6 +48,7 @@ Split = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
+    evaluating.command("swap")(evaluate_swap)
     evaluating.command("detector")(evaluate_detector)
     evaluating.command("robustness")(evaluate_robustness)
     evaluating.command("trajectory")(evaluate_trajectory)
@@ -236,3 +237,69 @@ def evaluate_trajectory(
         for line in trajectoryreport.lines(whole):
             print(line)
         print(f"picture: {picture}")
+
+
+def evaluate_swap(
+    swap: Annotated[
+        Path, typer.Argument(metavar="WORKSPACE|FAKE", help="A workspace with a result, or a swap.", show_default=False)
+    ],
+    original: Annotated[Path | None, typer.Option("--original", help="Of a swap: the clip it was made from.")] = None,
+    mask: Annotated[Path | None, typer.Option("--mask", help="Of a swap: its swap mask (lossless, grey).")] = None,
+    source: Annotated[
+        list[Path] | None,
+        typer.Option("--source", help="Of a swap: clips or pictures of the person whose face was taken."),
+    ] = None,
+    frames: Annotated[int, typer.Option("--frames", min=4, help="How many, in four stretches.")] = 120,
+    json: Json = None,
+    report: Report = None,
+    picture: Picture = None,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """How good a swap is: identity, pose, gaze, expression, seam, sharpness, flicker, and what is outside the mask."""
+    from datasets.workspace import SETTINGS, open_workspace, sha256
+    from evaluate import swapreport
+    from evaluate.likeness import identity_network, source_faces
+    from evaluate.pictures import png, write_png
+    from evaluate.study import study
+    from evaluate.swapquality import faces_of_clips, swap_figures
+
+    check_outputs(force, report, picture)
+    vectors, missing = None, ""
+    with Console(quiet) as console:
+        embedding = identity_network(console)
+        if embedding is None:
+            missing = "Identity was not measured: MobileFaceNet is not on this machine (counterface weights fetch)."
+        if (swap / SETTINGS).is_file():
+            if original or mask or source:
+                raise InputError(
+                    "A workspace knows its original, mask and source; give these options for a swap alone."
+                )
+            workspace = open_workspace(swap)
+            fake, mask = workspace.result / "result.mp4", workspace.result / "result_mask.mkv"
+            if not fake.is_file():
+                raise InputError(f"{swap} has no result yet; run: counterface merge {swap}")
+            original = workspace.clip("destination")
+            vectors = embedding.embed(source_faces(workspace)) if embedding else None
+        else:
+            fake = swap
+            if original is None:
+                raise InputError("Say with --original which clip the swap was made from.")
+            if embedding and source:
+                vectors = faces_of_clips(source, embedding)
+            elif embedding:
+                missing = "Identity was not measured: say with --source whose face was taken."
+        found = swap_figures(fake, original, mask, frames, vectors, embedding, console)
+    hashes = {"the swap": sha256(fake), "the original": sha256(original)}
+    head = study("swap", command_line(), 0, {"frames": frames}, hashes)
+    data = {"fake": str(fake), "original": str(original), "identity_missing": missing}
+    whole = head | {"data": data} | found
+    write_json(whole, json)
+    if picture is not None:
+        write_png(picture, png(swapreport.picture(whole)))
+    if report is not None:
+        swapreport.write_report(report, head, whole)
+    if str(json) != "-":
+        print(f"{fake} against {original}, {found['frames']} frames, {found['mask']}")
+        for line in [*swapreport.lines(whole), *([missing] if missing else [])]:
+            print(f"  {line}")
