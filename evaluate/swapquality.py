@@ -63,7 +63,7 @@ FIGURES: Mapping[str, Said] = {
         "landmarks",
         "pupils' distance",
         0.03,
-        "mean distance of 68 points (normalised mean error, Sagonas et al., 2013)",
+        "mean distance of 68 points (mean error, Sagonas et al., 2013)",
     ),
     "flicker": Said(
         "flicker", RATIO, 1.25, "mean second difference in time of luminance, the faces warped to one mesh", 1.0

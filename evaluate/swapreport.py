@@ -10,7 +10,7 @@ import numpy as np
 
 from evaluate.pictures import bars, png
 from evaluate.studyreport import NOTHING, Part, address, number, with_interval, write_study
-from evaluate.swapquality import FIGURES
+from evaluate.swapquality import FIGURES, RATIO
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,7 +29,7 @@ def share(name: str, value: float) -> float:
     Ratios count alike both ways: half as sharp is as far off as twice as sharp.
     """
     said = FIGURES[name]
-    if said.unit == "x original":
+    if said.unit == RATIO:
         return float(abs(np.log2(max(value, 1e-6))) / abs(np.log2(said.yardstick)))
     return float(abs(value - said.perfect) / abs(said.yardstick - said.perfect))
 
@@ -40,9 +40,8 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     for name, held in found["figures"].items():
         one = FIGURES[name]
         good = "" if share(name, held["value"]) <= 1 else "; over"
-        said.append(
-            f"{one.name}: {with_interval(held['value'], held['interval'])} {one.unit} (yardstick {one.yardstick:g}{good})"
-        )
+        value = with_interval(held["value"], held["interval"])
+        said.append(f"{one.name}: {value} {one.unit} (yardstick {one.yardstick:g}{good})")
     if found["identity"] is not None:
         said += [f"{words}: {number(found['identity'][name], 2)}" for name, words in MEANT.items()]
         said.append(f"nearer to the source in {found['identity']['nearer']:.0%} of the frames")
@@ -70,7 +69,7 @@ def write_report(path: Path, head: Mapping[str, Any], found: Mapping[str, Any]) 
     parts = [
         Part(
             "Quality",
-            "Every figure compares the swap with its own original at the same frames. Intervals draw seconds of the clip.",
+            "Every figure compares the swap with its own original, frame for frame. Intervals draw seconds of the clip.",
             address(png(picture(found))),
             ("figure", "value", "unit", "yardstick", "frames", "formula"),
             rows,

@@ -52,6 +52,7 @@ def register(app: typer.Typer) -> None:
     evaluating.command("detector")(evaluate_detector)
     evaluating.command("robustness")(evaluate_robustness)
     evaluating.command("trajectory")(evaluate_trajectory)
+    evaluating.command("people")(evaluate_people)
     app.add_typer(evaluating, name="evaluate")
 
 
@@ -272,9 +273,7 @@ def evaluate_swap(
             missing = "Identity was not measured: MobileFaceNet is not on this machine (counterface weights fetch)."
         if (swap / SETTINGS).is_file():
             if original or mask or source:
-                raise InputError(
-                    "A workspace knows its original, mask and source; give these options for a swap alone."
-                )
+                raise InputError("A workspace knows its original, mask and source; they are given for a swap alone.")
             workspace = open_workspace(swap)
             fake, mask = workspace.result / "result.mp4", workspace.result / "result_mask.mkv"
             if not fake.is_file():
@@ -303,3 +302,31 @@ def evaluate_swap(
         print(f"{fake} against {original}, {found['frames']} frames, {found['mask']}")
         for line in [*swapreport.lines(whole), *([missing] if missing else [])]:
             print(f"  {line}")
+
+
+def evaluate_people(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Answers of the quiz.", show_default=False)],
+    draws: Draws = 1000,
+    json: Json = None,
+    report: Report = None,
+    picture: Picture = None,
+    force: Force = False,
+) -> None:
+    """People against machine: answers of the dashboard's quiz in the same figures as the detector's."""
+    from datasets.workspace import sha256
+    from evaluate import people
+    from evaluate.pictures import write_png
+    from evaluate.study import study
+
+    check_outputs(force, report, picture)
+    answers = people.read_answers(files)
+    head = study("people", command_line(), 0, {"draws": draws}, {str(file): sha256(file) for file in files})
+    whole = head | people.people_figures(answers, draws)
+    write_json(whole, json)
+    if picture is not None:
+        write_png(picture, people.png_of(whole))
+    if report is not None:
+        people.write_report(report, head, whole)
+    if str(json) != "-":
+        for line in people.lines(whole):
+            print(line)
