@@ -69,7 +69,7 @@ def write_report(path: Path, head: Mapping[str, Any], found: Mapping[str, Any]) 
     parts = [
         Part(
             "Quality",
-            "Every figure compares the swap with its own original, frame for frame. Intervals draw seconds of the clip.",
+            "Every figure compares the swap with its own original, frame for frame. Intervals draw seconds.",
             address(png(picture(found))),
             ("figure", "value", "unit", "yardstick", "frames", "formula"),
             rows,

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from datasets.errors import InputError
-from ui.commands.options import Device, Force, Json, Method, Quiet, WorkspaceArgument, write_json
+from ui.commands.options import Device, Force, Json, Method, Minutes, Quiet, Steps, WorkspaceArgument, write_json
 from ui.console import Console
 
 evaluating = typer.Typer(
@@ -50,6 +50,7 @@ def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
     evaluating.command("swap")(evaluate_swap)
     evaluating.command("detector")(evaluate_detector)
+    evaluating.command("matrix")(evaluate_matrix)
     evaluating.command("robustness")(evaluate_robustness)
     evaluating.command("trajectory")(evaluate_trajectory)
     evaluating.command("people")(evaluate_people)
@@ -330,3 +331,84 @@ def evaluate_people(
     if str(json) != "-":
         for line in people.lines(whole):
             print(line)
+
+
+def evaluate_matrix(
+    datasets: Annotated[list[Path], typer.Argument(metavar="DATASET...", help="Fakes with their own originals.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Where all of it goes; again, it goes on.")
+    ],
+    kinds: Annotated[
+        list[str] | None,
+        typer.Option("--table", metavar="methods|leave-one-out|compression", help="Only this one; else all there are."),
+    ] = None,
+    level: Annotated[
+        str | None, typer.Option("--level", help="At which methods are compared; else the middle.")
+    ] = None,
+    clips: Annotated[int, typer.Option("--clips", min=1, help="Pairs of a method, level and part, at most.")] = 8,
+    frames: Annotated[int, typer.Option("--frames", min=2, help="Frames of each clip.")] = 8,
+    model: Annotated[str, typer.Option("--model", help="The network, by name.")] = "timm_heatmap",
+    backbone: Annotated[
+        str | None, typer.Option("--backbone", help="Of a timm network: a name that timm knows.")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option("--weights", metavar="imagenet|scratch", help="Where it starts; scratch by default.")
+    ] = "scratch",
+    size: Annotated[int, typer.Option("--size", min=32, help="Side of the network's input, pixels.")] = 128,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Pairs a step.")] = 8,
+    steps: Steps = None,
+    minutes: Minutes | None = None,
+    seed: Seed = 0,
+    consent: Annotated[
+        str | None,
+        typer.Option("--consent", metavar="FILE|BASIS", help="The ground to use faces that bring no record."),
+    ] = None,
+    json: Json = None,
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Train on one method, test on each; leave one out; across compression. Cells are kept: again, it goes on."""
+    from dataclasses import replace
+
+    from datasets.atomic import write_json as write_file
+    from evaluate import matrixreport
+    from evaluate.matrix import KINDS, Matrix, MatrixSettings, described, pairs_of, tables
+    from evaluate.pictures import png, write_png
+    from evaluate.study import study
+    from ui.commands.detectortraining import network_settings
+
+    if steps is not None and minutes is not None:
+        raise InputError("Give --steps or --minutes, not both.")
+    training = replace(
+        network_settings(model, backbone, weights, "adamw", "32"),
+        steps=None if minutes else steps or 150,
+        minutes=minutes,
+        batch=batch,
+        seed=seed,
+        device=device,
+    )
+    settings = MatrixSettings(training, size=size, frames=frames, clips=clips)
+    pairs = pairs_of(datasets, seed, consent)
+    wanted = tables(pairs, [kind.replace("-", " ") for kind in kinds or KINDS], level, clips)
+    with Console(quiet) as console:
+        matrix = Matrix(output, settings, console)
+        found = {}
+        for kind, rows in wanted.items():
+            console.say(f"{kind}: {len(rows)} detectors, each tried on {len(rows[0].columns)} kinds of swaps")
+            found[kind] = matrix.table(rows)
+    head = study("matrix", command_line(), seed, described(settings), {})
+    levels = list(dict.fromkeys(pair.level for pair in pairs))
+    whole = head | {
+        "data": [str(folder) for folder in datasets],
+        "pairs": len(pairs),
+        "level": level or levels[len(levels) // 2],
+        "matrices": found,
+    }
+    write_file(output / "matrix.json", whole)
+    write_png(output / "matrix.png", png(matrixreport.picture(whole)))
+    matrixreport.write_report(output / "report.html", head, whole)
+    write_json(whole, json)
+    if str(json) != "-":
+        for line in matrixreport.lines(whole):
+            print(line)
+        print(f"report: {output / 'report.html'}")
