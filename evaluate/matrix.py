@@ -1,9 +1,9 @@
 """What a detector learns from one kind of swap, and what it makes of another: train on each, test on all.
 
 Three tables: one method against the others, all methods but one against that one, and one compression level against
-the others. Every row is a detector of its own, trained on pairs of the part ``train`` and tested on pairs of people that
-it never saw. Crops, detectors and cells are kept under hashes of what they were made of: a run that is killed goes on, and a
-larger run takes over what a smaller one has done.
+the others. Every row is a detector of its own, trained on pairs of the part ``train`` and tested on people whom it
+never saw. Crops, detectors and cells are kept under hashes of what they were made of: a run that is killed goes on,
+and a larger run takes over what a smaller one has done.
 """
 
 from __future__ import annotations
