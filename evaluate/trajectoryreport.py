@@ -19,7 +19,9 @@ from synth.pipeline import describe
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLUMN, TOP, STRIP, LEFT = 1.18, 2.7, 1.35, 0.75
+COLUMN, TOP, STRIP, LEFT = 1.18, 2.6, 1.35, 0.75
+# Above the curve: the title, the legend, and room for the badge.
+HEAD = 0.85
 
 
 def drawing(found: Mapping[str, Any], result: Path) -> Figure:
@@ -29,7 +31,7 @@ def drawing(found: Mapping[str, Any], result: Path) -> Figure:
         result: the folder that the frames' names are relative to.
     """
     steps, count = found["steps"], len(found["steps"]) + 1
-    width, height = LEFT + COLUMN * count + 0.15, TOP + STRIP + 0.75
+    width, height = LEFT + COLUMN * count + 0.15, TOP + STRIP + 0.42 + HEAD
     with looking():
         made = canvas(width, height)
         made.set_layout_engine("none")
@@ -47,8 +49,8 @@ def drawing(found: Mapping[str, Any], result: Path) -> Figure:
         axes.set_xticks(range(count), ["original", *(f"step {row['step']:,}".replace(",", " ") for row in steps)])
         axes.axvline(0.5, color=SOFT, lw=0.8, ls="--")
         axes.set_ylabel("probability of a manipulation")
-        axes.set_title(f"How detectable {found['method']} is while it learns", pad=24)
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 0.985), ncols=4, borderaxespad=0)
+        made.text(left, 1 - 0.3 / height, f"How detectable {found['method']} is while it learns", fontsize=11)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, borderaxespad=0.2)
         for place, name in enumerate([found["original_frame"], *(row["frame"] for row in steps)]):
             pad = 0.04
             box = (LEFT + COLUMN * place + pad, 0.06, COLUMN - 2 * pad, STRIP - 0.1)
