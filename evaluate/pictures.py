@@ -80,7 +80,7 @@ def pixels(drawing: Figure, dpi: int = DPI) -> np.ndarray:
     return np.asarray(drawing.canvas.buffer_rgba())[..., :3].copy()  # type: ignore[attr-defined]
 
 
-def write_png(path: Path, content: bytes) -> None:
+def write_chart(path: Path, content: bytes) -> None:
     """Write a picture, all or nothing."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)

@@ -118,11 +118,11 @@ def show_detector(
 ) -> None:
     """Write and print what was found of a detector."""
     from evaluate import detectorreport
-    from evaluate.pictures import png, write_png
+    from evaluate.pictures import png, write_chart
 
     write_json(found, json)
     if picture is not None:
-        write_png(picture, png(detectorreport.picture(found, found["detector"]["name"])))
+        write_chart(picture, png(detectorreport.picture(found, found["detector"]["name"])))
     if report is not None:
         detectorreport.write_report(report, head, found)
     if str(json) == "-":
@@ -161,7 +161,7 @@ def evaluate_robustness(
     from evaluate import robustnessreport
     from evaluate.clipset import labelled_clips, some
     from evaluate.perturb import CLEAN
-    from evaluate.pictures import png, write_png
+    from evaluate.pictures import png, write_chart
     from evaluate.robustness import Plan, all_conditions, robustness, score_all
     from evaluate.scorecache import usual_cache
     from evaluate.study import described, study
@@ -186,7 +186,7 @@ def evaluate_robustness(
     whole = head | {"detector": detector, "data": {"folder": str(dataset)}, "failed": failed} | found
     write_json(whole, json)
     if picture is not None:
-        write_png(picture, png(robustnessreport.picture(whole)))
+        write_chart(picture, png(robustnessreport.picture(whole)))
     if report is not None:
         robustnessreport.write_report(report, head, whole)
     if str(json) != "-":
@@ -262,7 +262,7 @@ def evaluate_swap(
     from datasets.workspace import SETTINGS, open_workspace, sha256
     from evaluate import swapreport
     from evaluate.likeness import identity_network, source_faces
-    from evaluate.pictures import png, write_png
+    from evaluate.pictures import png, write_chart
     from evaluate.study import study
     from evaluate.swapquality import faces_of_clips, swap_figures
 
@@ -296,7 +296,7 @@ def evaluate_swap(
     whole = head | {"data": data} | found
     write_json(whole, json)
     if picture is not None:
-        write_png(picture, png(swapreport.picture(whole)))
+        write_chart(picture, png(swapreport.picture(whole)))
     if report is not None:
         swapreport.write_report(report, head, whole)
     if str(json) != "-":
@@ -316,7 +316,7 @@ def evaluate_people(
     """People against machine: answers of the dashboard's quiz in the same figures as the detector's."""
     from datasets.workspace import sha256
     from evaluate import people
-    from evaluate.pictures import write_png
+    from evaluate.pictures import write_chart
     from evaluate.study import study
 
     check_outputs(force, report, picture)
@@ -325,7 +325,7 @@ def evaluate_people(
     whole = head | people.people_figures(answers, draws)
     write_json(whole, json)
     if picture is not None:
-        write_png(picture, people.png_of(whole))
+        write_chart(picture, people.png_of(whole))
     if report is not None:
         people.write_report(report, head, whole)
     if str(json) != "-":
@@ -373,7 +373,7 @@ def evaluate_matrix(
     from datasets.atomic import write_json as write_file
     from evaluate import matrixreport
     from evaluate.matrix import KINDS, Matrix, MatrixSettings, described, pairs_of, tables
-    from evaluate.pictures import png, write_png
+    from evaluate.pictures import png, write_chart
     from evaluate.study import study
     from ui.commands.detectortraining import network_settings
 
@@ -405,7 +405,7 @@ def evaluate_matrix(
         "matrices": found,
     }
     write_file(output / "matrix.json", whole)
-    write_png(output / "matrix.png", png(matrixreport.picture(whole)))
+    write_chart(output / "matrix.png", png(matrixreport.picture(whole)))
     matrixreport.write_report(output / "report.html", head, whole)
     write_json(whole, json)
     if str(json) != "-":
