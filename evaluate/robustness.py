@@ -6,9 +6,9 @@ that a run that is killed loses one score.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +127,9 @@ def _run(units: Mapping[int, Unit], cache: Path, workers: int, progress: Progres
         progress("scoring under perturbations", 0, total)
     failed: dict[int, str] = {}
     try:
-        for number, said in in_processes(units, score_unit, workers, tick):
+        # In this process each score is told as it is made; others are asked for theirs by the clock.
+        work = partial(score_unit, told=tick) if min(workers, len(units)) <= 1 else score_unit
+        for number, said in in_processes(units, work, workers, tick):
             tick()
             if isinstance(said, str):
                 failed[number] = said
@@ -143,8 +145,11 @@ def _loaded(folder: Path, device: str) -> Any:
     return load_detector(folder, device)
 
 
-def score_unit(unit: Unit) -> int:
+def score_unit(unit: Unit, told: Callable[[], None] | None = None) -> int:
     """Score one clip under what is wanted of it, keeping each score as it is made; how many there were.
+
+    Args:
+        told: called after each.
 
     Raises:
         InputError: the clip can't be read.
@@ -161,6 +166,8 @@ def score_unit(unit: Unit) -> int:
     for condition, key in unit.wanted:
         said = score(probe, detector, unit.job.path.name, condition, unit.seed)
         cache.add(key, asdict(Scored.of(said)))
+        if told:
+            told()
     return len(unit.wanted)
 
 

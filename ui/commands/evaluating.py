@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from datasets.errors import InputError
-from ui.commands.options import Device, Force, Json, Method, Minutes, Quiet, Steps, WorkspaceArgument, write_json
+from ui.commands.options import Device, Force, Json, Minutes, Quiet, Steps, WorkspaceArgument, write_json
 from ui.console import Console
 
 evaluating = typer.Typer(
@@ -196,7 +196,7 @@ def evaluate_robustness(
 
 def evaluate_trajectory(
     workspace: WorkspaceArgument,
-    method: Method = "quick96",
+    method: Annotated[str | None, typer.Option("--method", help="The swap model; else the one that is there.")] = None,
     detectors: Annotated[
         list[str] | None,
         typer.Option("--detector", help="Who scores; may be given several times. Else the general one and its own."),
@@ -219,6 +219,7 @@ def evaluate_trajectory(
 
     check_outputs(force, report)
     opened = open_workspace(workspace)
+    method = method or next(iter(sorted(opened.models(), key=lambda name: name != "quick96")), "quick96")
     folders = [find(name) for name in detectors or ()]
     if not folders:
         own = [opened.detector] if (opened.detector / CARD).is_file() else []
