@@ -226,7 +226,8 @@ def some(clips: Sequence[LabelledClip], most: int | None) -> list[LabelledClip]:
     turns = [_spread([clip for clip in fakes if clip.method == method]) for method in methods]
     ordered = [own[i] for i in range(max(map(len, turns), default=0)) for own in turns if i < len(own)]
     originals = {clip.pair: clip for clip in reals if clip.pair}
-    others = iter(_spread([clip for clip in reals if clip.pair not in {fake.pair for fake in ordered}]))
+    paired = {fake.pair for fake in ordered if fake.pair}
+    others = iter(_spread([clip for clip in reals if clip.pair not in paired]))
     taken: dict[int, LabelledClip] = {}
     for fake in ordered or reals:
         partner = originals.get(fake.pair) or next(others, None)

@@ -117,7 +117,6 @@ def draw_heatmap(
     from matplotlib.colors import LinearSegmentedColormap
 
     colours = LinearSegmentedColormap.from_list("counterface", ["#f7f6f3", "#9cc3dd", ORIGINAL, "#0b2e57"])
-    colours.set_bad("#ffffff")
     axes.imshow(np.ma.masked_invalid(values), cmap=colours, vmin=limits[0], vmax=limits[1], aspect="auto")
     axes.set_xticks(range(len(columns)), columns)
     axes.set_yticks(range(len(rows)), rows)

@@ -86,9 +86,8 @@ class Probe:
     @property
     def indices(self) -> list[int]:
         """Numbers of all frames that are held, those that lead in among them, ascending."""
-        return sorted(
-            index for window in self.windows for index in (*window.led, *(o.looked.frame.index for o in window.found))
-        )
+        own = (one.looked.frame.index for window in self.windows for one in window.found)
+        return sorted({*own, *(index for window in self.windows for index in window.led)})
 
     def with_images(self, images: Mapping[int, np.ndarray]) -> Probe:
         """The same faces in other pictures of the same size, by the frame's number."""

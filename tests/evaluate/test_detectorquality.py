@@ -91,7 +91,7 @@ def test_the_page_needs_no_network_and_says_how_it_was_made(gathered: Gathered, 
     named = {"name": "x", "trained_on": "<b>nothing</b>", "kind": "general", "sha256": "0"}
     found = head | {"detector": named, "data": {"folder": "y"}} | detector_quality(gathered, 200)
     page = write_report(tmp_path / "page.html", head, found).read_text()
-    assert "http" not in page and "default-src 'none'" in page and "&lt;b&gt;" in page
+    assert "://" not in page and "default-src 'none'" in page and "&lt;b&gt;" in page
     for part in ("counterface evaluate detector x y", "SHA-256 of the clips", "scikit-learn", "It is damaged."):
         assert part in page
 

@@ -53,7 +53,7 @@ def test_people_and_detector_stand_side_by_side(tmp_path: Path) -> None:
     assert found["by_method"]["quick96"]["people"]["value"] == pytest.approx(5 / 6)
     assert any(said.startswith("AUC: people") for said in lines(found))
     page = write_report(tmp_path / "p.html", study("people", "x", 0, {}), found).read_text()
-    assert "People against machine" in page and "http" not in page
+    assert "People against machine" in page and "://" not in page
 
 
 def test_a_clip_that_the_detector_could_not_score_counts_for_people_alone(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_a_swap_is_measured_and_shown(looped: Looped, tmp_path: Path, monkeypatc
     held = json.loads(table.read_text())
     assert held["study"] == "swap" and held["figures"]["pose"]["value"] > 0 and held["hashes"]["the swap"]
     assert held["identity"] is None and "MobileFaceNet" in said.out and "weights fetch mobilefacenet" in said.err
-    assert "http" not in page.read_text() and picture.read_bytes()[:4] == b"\x89PNG"
+    assert "://" not in page.read_text() and picture.read_bytes()[:4] == b"\x89PNG"
     again = counterface("evaluate", "swap", looped.workspace.root, "--report", page)
     assert again.code == 2 and "exists already" in again.error
 

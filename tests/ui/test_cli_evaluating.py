@@ -27,7 +27,7 @@ def test_a_detector_is_measured_once_and_shown(looped: Looped, tmp_path: Path) -
     assert {"frame", "clip", "ece", "by_method", "by_compression", "n_clips", "intervals"} <= set(held)
     assert held["n_clips"] == 2 and held["study"] == "detector" and held["hashes"]["the detector"]
     assert "clip: AUC" in said.out and "method quick96" in said.out
-    assert "http" not in page.read_text() and picture.read_bytes()[:4] == b"\x89PNG"
+    assert "://" not in page.read_text() and picture.read_bytes()[:4] == b"\x89PNG"
     kept = (tmp_path / "scores.jsonl").read_bytes()
     again = counterface(*asked)
     assert again.out == said.out.replace(f"report: {page}\n", "") and (tmp_path / "scores.jsonl").read_bytes() == kept
