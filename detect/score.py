@@ -7,7 +7,7 @@ What is kept of a frame is a few numbers.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,13 +22,13 @@ from detect.evidence import Evidence
 from detect.explain import Explainer, region_heat, region_masks
 from detect.judge import THRESHOLD
 from detect.library import kind
-from detect.look import Seen, SeenRun, Tally, find, measure
+from detect.look import Found, Seen, SeenRun, Tally, find, measure
 from detect.results import ClipScore, FailedScore, Heatmap
-from detect.source import open_source
+from detect.source import Source, open_source
 from detect.summary import summarise
 
 if TYPE_CHECKING:
-    from detect.detector import Detector
+    from detect.detector import Detector, FaceScores
 
 DEFAULT_FRAMES = 32
 BATCH = 8
@@ -121,6 +121,50 @@ def score_many(
         except CounterfaceError as error:
             found.append(FailedScore(str(path), str(error)))
     return found
+
+
+def score_found(found: Iterable[Found], detector: Detector, source: Source, tally: Tally, name: str) -> ClipScore:
+    """Score frames whose faces and tracks are known already: what :func:`score_clip` does after finding them.
+
+    For whoever scores the same moments many times: a frame may be another picture than the one in which its faces were
+    found, as long as they lie at the same places. No marks are looked for and no heatmaps are made.
+
+    Args:
+        found: in the order of time, as :func:`detect.look.find` gives them.
+        source: what is known of the file (:class:`detect.source.Source`); its frames are not read.
+        tally: of the counted frames.
+        name: what the result calls the file.
+    """
+    began = time.monotonic()
+    evidence: dict[int, Evidence] = {}
+    runs: dict[int, list[SeenRun]] = {}
+    unexplained = Unexplained(detector)
+    with _threads():
+        for batch in _batches(measure(iter(found), detector), runs, tally, lambda done: None):
+            _take(batch, detector, unexplained, evidence, [], set())
+    for track, own in evidence.items():
+        own.track_cues = _track_cues(runs.get(track, []))
+    return ClipScore(
+        file=name,
+        **summarise(evidence, detector, tally, source),
+        detector={key: detector.card[key] for key in NAMED} | {"kind": kind(detector.card)},
+        frames_scored=tally.frames,
+        frames_without_face=tally.empty,
+        seconds=time.monotonic() - began,
+        provenance={},
+    )
+
+
+def wants_runs(detector: Detector) -> bool:
+    """Whether the detector knows cues that only runs of frames have."""
+    return _wants_runs(detector)
+
+
+class Unexplained(Explainer):
+    """Explains nothing, for scores that nobody looks at one by one."""
+
+    def heat(self, crops: np.ndarray, scores: FaceScores) -> None:
+        return None
 
 
 def _provenance(path: Path) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def detector_train(
             from detect.recipe import RecipeSettings
 
             drawn = RecipeSettings(size=size, coverage=coverage, batch=batch, seed=seed)
-            settings = _settings(model, backbone, weights, optimizer, precision)
+            settings = network_settings(model, backbone, weights, optimizer, precision)
             settings = replace(
                 settings,
                 steps=steps,
@@ -146,7 +146,9 @@ def _of_workspace(
     return card, folder
 
 
-def _settings(model: str, backbone: str | None, weights: str | None, optimizer: str, precision: str) -> TrainSettings:
+def network_settings(
+    model: str, backbone: str | None, weights: str | None, optimizer: str, precision: str
+) -> TrainSettings:
     """Network and optimiser as the options say; the learning rate is that of what the network starts from."""
     from datasets.device import usable_cores
     from datasets.hardware import precision_name
