@@ -65,7 +65,7 @@ def score_clip(
     path = Path(path)
     if frames < 1 or (every is not None and every < 1):
         raise InputError("At least one frame has to be scored: --frames and --every are 1 or more.")
-    source = open_source(path, frames, every, runs=_wants_runs(detector))
+    source = open_source(path, frames, every, runs=wants_runs(detector))
     # The marks are looked for beside the faces; what is found of one never enters into the other.
     beside = ThreadPoolExecutor(1)
     provenance = beside.submit(_provenance, path)
@@ -93,8 +93,7 @@ def score_clip(
     return ClipScore(
         file=str(path),
         **judged,
-        detector={key: detector.card[key] for key in ("name", "version", "calibrated_on")}
-        | {"kind": kind(detector.card)},
+        detector={key: detector.card[key] for key in NAMED} | {"kind": kind(detector.card)},
         frames_scored=tally.frames,
         frames_without_face=tally.empty,
         seconds=time.monotonic() - began,
@@ -155,11 +154,6 @@ def score_found(found: Iterable[Found], detector: Detector, source: Source, tall
     )
 
 
-def wants_runs(detector: Detector) -> bool:
-    """Whether the detector knows cues that only runs of frames have."""
-    return _wants_runs(detector)
-
-
 class Unexplained(Explainer):
     """Explains nothing, for scores that nobody looks at one by one."""
 
@@ -201,7 +195,7 @@ def _threads() -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
-def _wants_runs(detector: Detector) -> bool:
+def wants_runs(detector: Detector) -> bool:
     """Whether the detector knows cues that only runs of frames have."""
     named = {*detector.card.get("cue_ranges", {}), *detector.card.get("clip", {}).get("names", ())}
     if not named:
