@@ -140,7 +140,12 @@ def score_chart(scores: Detectability, duration: float) -> Chart:
 
 def training_charts(results: Results) -> list[Chart]:
     """Charts of the two trainings, those for which there are figures."""
-    swap, detector = results.swap_curves, results.detector_curves
+    return training_charts_of(results.swap_curves, results.detector_curves)
+
+
+def training_charts_of(swap: Mapping[str, Curve], detector: Mapping[str, Curve] | None = None) -> list[Chart]:
+    """The same from figures by name over the trainings of a swap model and of a detector."""
+    detector = detector or {}
     wanted = [
         ("Swap model: held-out SSIM", "SSIM", (("Source", "ssim_source"), ("Destination", "ssim_destination")), swap),
         ("Swap model: loss", "loss", (("Source", "loss_source"), ("Destination", "loss_destination")), swap),

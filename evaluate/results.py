@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -150,10 +150,8 @@ class Results:
 
     @cached_property
     def original_is_synthetic(self) -> bool:
-        """Whether the original was made by this studio too, as the sample clips are: then its frames need the marks."""
-        from datasets.provenance.reading import read_credentials
-
-        return read_credentials(self.workspace.clip("destination")).by_studio
+        """See :func:`original_is_synthetic`."""
+        return original_is_synthetic(self.workspace)
 
     @property
     def mask(self) -> Path:
@@ -162,6 +160,20 @@ class Results:
     def lacks(self, part: str) -> Missing | None:
         """What is said about a part that is missing, or None when it is there."""
         return next((m for m in self.missing if m.part == part), None)
+
+
+def original_is_synthetic(workspace: Workspace) -> bool:
+    """Whether the original was made by this studio too, as the sample clips are: then its frames need the marks."""
+    clip = workspace.clip("destination")
+    state = clip.stat()
+    return _by_studio(clip, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _by_studio(clip: Path, size: int, changed: int) -> bool:
+    from datasets.provenance.reading import read_credentials
+
+    return read_credentials(clip).by_studio
 
 
 class _Unreadable(Exception):

@@ -11,7 +11,7 @@ import base64
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -57,20 +57,36 @@ class Moment:
     patch: Patch | None
 
 
+class Scored(Protocol):
+    """A file that was scored, with what marks it carries: a ``ClipScore``, or what was kept of one."""
+
+    @property
+    def file(self) -> str: ...
+
+    @property
+    def provenance(self) -> Mapping[str, Any]: ...
+
+
 class Shown:
     """How pictures of one file go into a page.
+
+    Args:
+        making: what the marks of its pictures say, from who made the file; None takes its record on this machine.
 
     Attributes:
         note: why there are none, or how they are marked; empty for suspect material, which is shown as it is.
         signed: whether they are marked as synthetic.
     """
 
-    def __init__(self, score: ClipScore) -> None:
+    def __init__(self, score: Scored, making: Making | None = None) -> None:
         self._making: Making | None = None
         self.note, self._none = "", False
         found = score.provenance
         self.signed = bool(found.get("studio_output")) and found.get("synthetic") is not False
         if not self.signed:
+            return
+        if making is not None:
+            self._making = making
             return
         record = (found.get("watermark") or {}).get("record")
         if record is None:
@@ -81,17 +97,20 @@ class Shown:
 
     def __call__(self, image: np.ndarray, title: str) -> str | None:
         """A uint8 RGB HxWx3 picture as a data address; None where no picture may be shown."""
+        content = self.jpeg(image, title)
+        return None if content is None else "data:image/jpeg;base64," + base64.b64encode(content).decode("ascii")
+
+    def jpeg(self, image: np.ndarray, title: str) -> bytes | None:
+        """The same as a file's bytes."""
         if self._none:
             return None
         if self._making is None:
-            content = plain_picture(image, JPEG_QUALITY)
-        else:
-            try:
-                content = picture_bytes(image, _titled(self._making, title), quality=JPEG_QUALITY)
-            except Refused as refused:
-                self.note, self._none = f"No pictures of this file are shown: {refused}", True
-                return None
-        return "data:image/jpeg;base64," + base64.b64encode(content).decode("ascii")
+            return plain_picture(image, JPEG_QUALITY)
+        try:
+            return picture_bytes(image, _titled(self._making, title), quality=JPEG_QUALITY)
+        except Refused as refused:
+            self.note, self._none = f"No pictures of this file are shown: {refused}", True
+            return None
 
 
 def _making(path: Path, record: Mapping[str, Any]) -> Making:

@@ -149,3 +149,20 @@ def plain_picture(image: np.ndarray, quality: int = 88) -> bytes:
 
     coded = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     return cv2.imencode(".jpg", coded, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+
+
+def outline(mask: np.ndarray) -> bytes:
+    """The border of a swap mask at one half as a PNG of its size, clear elsewhere, to be laid over a frame.
+
+    Args:
+        mask: uint8 HxW, 255 where the picture was replaced.
+    """
+    import cv2
+
+    borders, _ = cv2.findContours((mask > 127).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    line = max(1, round(min(mask.shape[:2]) / 320))
+    drawn = np.zeros((*mask.shape[:2], 4), np.uint8)
+    # A light line on a dark one, to be seen on anything.
+    cv2.drawContours(drawn, borders, -1, (10, 10, 10, 255), 3 * line, cv2.LINE_AA)
+    cv2.drawContours(drawn, borders, -1, (255, 255, 255, 255), line, cv2.LINE_AA)
+    return cv2.imencode(".png", drawn)[1].tobytes()

@@ -137,7 +137,7 @@ def understood(store: Mapping[str, Any], own_serials: Collection[str], stored: b
         signer=_signer(active),
         generator=_generator(active),
         actions=tuple(_action(action) for action in said),
-        ingredients=tuple(_ingredient(entry, manifests) for entry in active.get("ingredients", [])),
+        ingredients=tuple(ingredient_of(entry, manifests) for entry in active.get("ingredients", [])),
         making=making,
         faults=tuple(code for code in faults if code),
         covers=covers if stored else True,
@@ -230,7 +230,8 @@ def _action(action: Mapping[str, Any]) -> dict[str, Any]:
     return said
 
 
-def _ingredient(entry: Mapping[str, Any], manifests: Mapping[str, Any]) -> dict[str, Any]:
+def ingredient_of(entry: Mapping[str, Any], manifests: Mapping[str, Any]) -> dict[str, Any]:
+    """An ingredient of a manifest, as :attr:`Credentials.ingredients` has it; ``manifests`` are those of the report."""
     own = manifests.get(str(entry.get("active_manifest")))
     failures = (entry.get("validation_results") or {}).get("activeManifest", {}).get("failure", [])
     remote = [failure.get("url") for failure in failures if failure.get("code") == "manifest.inaccessible"]

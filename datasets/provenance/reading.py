@@ -20,6 +20,7 @@ __all__ = [
     "read_back",
     "read_credentials",
     "read_manifest_bytes",
+    "store_of",
 ]
 
 REMOTE = "must fetch remote manifests from url "
@@ -84,6 +85,18 @@ def read_manifest_bytes(manifest: bytes, path: Path | None = None) -> Credential
 
 def _read(kind: str, file: IO[bytes], manifest: bytes | None = None) -> Credentials:
     """What the validator says of a file, or of a manifest laid beside it."""
+    return understood(store_of(kind, file, manifest), own_serials(), stored=manifest is not None)
+
+
+def store_of(kind: str, file: IO[bytes], manifest: bytes | None = None) -> dict[str, Any]:
+    """The validator's whole report: every manifest in the file, its own and those of its ingredients.
+
+    Args:
+        kind: MIME type of the file. manifest: one kept apart from its file, laid beside it.
+
+    Raises:
+        c2pa.C2paError: there is none, or it makes no sense.
+    """
     import c2pa
 
     settings: dict[str, Any] = dict(LIBRARY_SETTINGS)
@@ -94,7 +107,7 @@ def _read(kind: str, file: IO[bytes], manifest: bytes | None = None) -> Credenti
         c2pa.Context.from_dict(settings) as context,
         c2pa.Reader(kind, file, manifest_data=manifest, context=context) as reader,
     ):
-        return understood(json.loads(reader.json()), own_serials(), stored=manifest is not None)
+        return dict(json.loads(reader.json()))
 
 
 def read_back(path: Path, name: Path | str, signer: StudioSigner | None = None, watermark: str | None = None) -> State:

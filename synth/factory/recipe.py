@@ -236,11 +236,10 @@ def read_recipe(path: Path) -> tuple[Recipe, dict[str, Path]]:
     if not path.is_file():
         raise InputError(f"There is no recipe {path}.")
     try:
-        recipe = Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
         raise InputError(f"The recipe {path} is not readable TOML: {error}.") from error
-    except ValidationError as error:
-        raise InputError(f"The recipe {path} can't be used: {_said(error)}.") from error
+    recipe = parse_recipe(text, f"The recipe {path}")
     names = [person.name for person in recipe.people]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -249,6 +248,23 @@ def read_recipe(path: Path) -> tuple[Recipe, dict[str, Path]]:
     _check_consent(recipe)
     _check_methods(recipe)
     return recipe, _check_clips(recipe, path)
+
+
+def parse_recipe(text: str, called: str = "The recipe") -> Recipe:
+    """A recipe from its text: whether each value can be, without a look at clips, consent or methods.
+
+    Args:
+        called: what the recipe is called in the sentence of an error.
+
+    Raises:
+        InputError: it is no TOML, or holds something that can't be.
+    """
+    try:
+        return Recipe.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{called} is not readable TOML: {error}.") from error
+    except ValidationError as error:
+        raise InputError(f"{called} can't be used: {_said(error)}.") from error
 
 
 def _said(error: ValidationError) -> str:

@@ -1,4 +1,4 @@
-"""The dashboard's page: a whole workspace, a partial one, a broken one, none. Never a traceback."""
+"""Side by side: a whole workspace, a partial one, a broken one, none. Never a traceback."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from datasets.workspace import Workspace
+from ui.services import workspaces
 from ui.services.workspaces import ENVIRONMENT
 
 LONGEST = 60
-# Beside a folder called "pages" the test runner forgets on a rerun that st.navigation chose the page; the server, which
-# starts ui/app.py itself in test_browser.py, does not.
-SCRIPT = "from ui.app import main\nmain()\n"
+SCRIPT = "from ui.pages import side_by_side\nside_by_side.render()\n"
 
 
 @pytest.fixture
@@ -35,42 +34,51 @@ def commands(app: AppTest) -> str:
     return "\n".join(code.value for code in app.code)
 
 
-def captions(app: AppTest) -> list[str]:
-    return [caption.value for caption in app.caption]
-
-
 def test_a_whole_workspace(run: Callable[[Path | None], AppTest], made_workspace: Workspace) -> None:
     app = run(made_workspace.root)
     assert "clearly tells this swap from its original" in app.title[0].value
     assert [m.label for m in app.metric] == ["Swap", "Original", "Detectability", "95 % interval"]
     assert app.code.len == 0 and app.info.len == 0 and app.warning.len == 0
-    assert len(app.tabs) == 5
-    text = "\n".join(m.value for m in app.markdown)
-    assert "nothing found does not mean authentic" in text and "Invisible watermark" in text
-    # So small a clip holds the pattern for sure, and its id only with luck.
-    assert "A pattern in every frame that survives re-encoding. It was found." in text.replace("\\", "")
+    assert [tab.label for tab in app.tabs][:2] == ["Before and after", "Cues"] and len(app.tabs) == 7
 
 
-def test_the_slider_moves_through_the_clip(run: Callable[[Path | None], AppTest], made_workspace: Workspace) -> None:
+def test_every_tab_draws(run: Callable[[Path | None], AppTest], made_workspace: Workspace) -> None:
+    held = workspaces.opened(made_workspace.root)
+    for draw, said in (
+        ("_means", "nothing found does not mean authentic"),
+        # So small a clip holds the pattern for sure, and its id only with luck.
+        ("_marks", "A pattern in every frame that survives re-encoding. It was found."),
+        ("_limits", "loses the Content Credentials"),
+        ("_made", "frames were swapped"),
+    ):
+        app = AppTest.from_string(
+            f"from pathlib import Path\nfrom ui.pages import side_by_side as page\nfrom ui.services import workspaces\n"
+            f"page.{draw}(workspaces.opened(Path({str(held.results.workspace.root)!r})))\n",
+            default_timeout=LONGEST,
+        ).run()
+        assert not app.exception and said in "\n".join(m.value for m in app.markdown).replace("\\", ""), draw
+
+
+def test_the_moment_moves_through_the_clip(run: Callable[[Path | None], AppTest], made_workspace: Workspace) -> None:
     app = run(made_workspace.root)
-    slider = app.slider[0]
-    assert (slider.min, slider.max) == (0, 39)
-    app.slider[0].set_value(25).run()
-    assert not app.exception and "1.00 s" in captions(app)
-    app.slider[0].set_value(2).run()
-    assert not app.exception and "0.08 s · this frame was not scored" in captions(app)
-    app.toggle[0].set_value(True).run()
-    assert not app.exception
+    start = app.session_state["pair-at"]
+    assert 0 <= start < 40
+    app.session_state["pair-at"] = 2
+    app.run()
+    assert not app.exception and app.session_state["pair-at"] == 2
 
 
-def test_no_workspace_named(run: Callable[[Path | None], AppTest]) -> None:
+def test_no_workspace_yet(run: Callable[[Path | None], AppTest]) -> None:
     app = run(None)
-    assert app.title[0].value == "Counterface studio" and "counterface demo" in commands(app)
+    assert app.title[0].value == "Side by side" and not app.warning
 
 
-def test_the_folder_can_be_typed(run: Callable[[Path | None], AppTest], made_workspace: Workspace) -> None:
+def test_the_folder_can_be_typed(
+    run: Callable[[Path | None], AppTest], own_workspace: Callable[..., Workspace]
+) -> None:
+    root = own_workspace().root
     app = run(None)
-    app.text_input(key="folder").set_value(str(made_workspace.root)).run()
+    app.sidebar.text_input(key="folder").set_value(str(root)).run()
     assert not app.exception and "clearly tells" in app.title[0].value
 
 
@@ -79,7 +87,14 @@ def test_a_folder_that_is_not_there_and_one_that_is_no_workspace(
 ) -> None:
     for root in (tmp_path / "nowhere", tmp_path):
         app = run(root)
-        assert app.warning.len == 1 and "counterface new" in commands(app)
+        said = app.warning[0].value.replace("\\", "")
+        assert app.warning.len == 1 and ("There is no" in said or "is not a workspace" in said)
+
+
+def test_a_folder_elsewhere_is_not_read(run: Callable[[Path | None], AppTest]) -> None:
+    app = run(None)
+    app.sidebar.text_input(key="folder").set_value("/etc").run()
+    assert not app.exception and "outside the folders" in app.warning[0].value
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -144,30 +143,35 @@ def _weights() -> None:
 
 def studio(
     workspace: Annotated[Path | None, typer.Argument(help="The workspace to open.", show_default=False)] = None,
-    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="TCP port on 127.0.0.1.")] = 8501,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="TCP port.")] = 8501,
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen on; another than 127.0.0.1 needs a password or OIDC.")
+    ] = "127.0.0.1",
 ) -> int:
-    """The dashboard, on 127.0.0.1."""
+    """The dashboard, on 127.0.0.1, with the worker that runs its jobs."""
     from datasets.workspace import open_workspace
-    from ui.services.server import command
+    from ui.services.server import check_host, loopback, serve
 
     if workspace is not None:
         open_workspace(workspace)
-    elif (Path("demo") / "workspace.toml").is_file():
-        workspace = Path("demo")
-    _free(port)
-    print(f"The studio is at http://127.0.0.1:{port} (Ctrl-C ends it)", flush=True)
-    try:
-        return subprocess.run(command(workspace, port), check=False).returncode
-    except KeyboardInterrupt:
-        return 0
+    check_host(host)
+    _free(host, port)
+    if not loopback(host):
+        print(f"Others reach the studio on {host}: put a proxy with TLS before it, or passwords travel in clear.")
+    print(f"The studio is at http://{host}:{port} (Ctrl-C ends it)", flush=True)
+    return serve(workspace, port, host)
 
 
-def _free(port: int) -> None:
+def _free(host: str, port: int) -> None:
+    import errno
     import socket
 
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        if error.errno in (errno.EADDRINUSE, errno.EACCES):
             raise InputError(f"Port {port} is taken; choose another one with --port.") from error
+        raise InputError(f"This machine has no address {host} to listen on.") from error

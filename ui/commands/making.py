@@ -34,7 +34,7 @@ from ui.commands.people import (
 from ui.console import Console
 
 if TYPE_CHECKING:
-    from datasets.workspace import Workspace
+    pass
 
 DEMO_MINUTES = 2.0
 
@@ -53,22 +53,11 @@ def demo(
     quiet: Quiet = False,
 ) -> None:
     """The whole loop on the shipped sample; ends by printing where the report is. Run again, it goes on."""
-    from datasets.samples import sample_clips
-    from datasets.workspace import create, open_workspace, refuse_root
-    from ui.services.loop import whole_loop
+    from ui.services.sample import make_sample
 
-    going_on = (output / "workspace.toml").is_file() and not force
-    if not going_on:
-        refuse_root(output, force)
     with Console(quiet) as console:
-        source, destination = sample_clips(progress=console)
-        if going_on:
-            workspace = open_workspace(output)
-            _same_clips(workspace, source, destination)
-        else:
-            workspace = create(output, source, destination, _sample_consent(), force=force)
-        report = whole_loop(workspace, "quick96", budget(None, minutes, DEMO_MINUTES), device, console)
-    print(f"The result is {workspace.result / 'result.mp4'}")
+        report = make_sample(output, budget(None, minutes, DEMO_MINUTES), device, console, force)
+    print(f"The result is {report.with_name('result.mp4')}")
     print(f"The report is {report}")
 
 
@@ -102,6 +91,7 @@ def swap(
     from datasets.atomic import refuse_overwrite, refuse_same, remove
     from datasets.workspace import create, open_workspace, renew_consent
     from ui.services.loop import check, whole_loop
+    from ui.services.sample import same_clips
 
     if output.suffix.lower() not in (".mp4", ".m4v"):
         raise InputError(f"{output} must end in .mp4.")
@@ -116,7 +106,7 @@ def swap(
     with Console(quiet) as console:
         if (work / "workspace.toml").is_file():
             opened = open_workspace(work)
-            _same_clips(opened, source, destination)
+            same_clips(opened, source, destination)
             same_people(opened, people)
             if opened.seed != seed:
                 raise InputError(f"{work} was begun with seed {opened.seed}; give --seed {opened.seed} to go on.")
@@ -236,32 +226,3 @@ def _consent(value: str, source: Path | list[Path], destination: Path) -> tuple:
         return require(())
     given = source if isinstance(source, list) else [source]
     return from_option(value, label(given), destination.name)
-
-
-def _sample_consent() -> tuple:  # type: ignore[type-arg]
-    from datasets.provenance.consent import Consent
-    from datasets.samples import CREDITS
-    from datasets.samples.clips import RECORDED, citation
-
-    source, destination = CREDITS["hopper"], CREDITS["astronaut"]
-    return (
-        Consent("source", "public-domain", source.person, citation(source), RECORDED),
-        Consent("destination", "public-domain", destination.person, citation(destination), RECORDED),
-    )
-
-
-def _same_clips(workspace: Workspace, source: Path, destination: Path) -> None:
-    """Raise InputError when a workspace was made from other clips than these."""
-    from datasets.footage import check, footage_hash, gather
-    from datasets.video import probe
-    from datasets.workspace import sha256
-
-    check([source])
-    probe(destination)
-    for role, files in (("source", gather([source])), ("destination", (destination,))):
-        known = workspace.settings.get("clips", {}).get(role, {})
-        if known.get("sha256") != footage_hash([sha256(file) for file in files]):
-            raise InputError(
-                f"{workspace.root} was made from another {role} ({known.get('name', 'unknown')}); "
-                "choose another workspace."
-            )

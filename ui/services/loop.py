@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -135,16 +136,33 @@ def whole_loop(
     Args:
         output: where a copy of the marked result goes, if anywhere.
     """
-    from datasets.checkpoint import read_card
-    from detect.library import keep
-    from evaluate.loop import judged_model, merged_with, score_result, train_detector
-    from evaluate.report import write_report
+    workspace.require_consent()
+    check(workspace, console)
+    trained(workspace, method, budget, device, console)
+    if not _fresh(workspace, method):
+        merged(workspace, method, for_method(method), device, console)
+    if output is not None:
+        hand_out(workspace, output)
+    return judged(workspace, method, device, console)
+
+
+def trained(
+    workspace: Workspace,
+    method: str,
+    budget: Budget,
+    device: str,
+    console: Console,
+    options: Mapping[str, Any] | None = None,
+) -> None:
+    """Train the swap model up to its budget, or make it ready, unless it has had it; anew where its faces are others.
+
+    Raises:
+        Refused: a consent record is missing. InputError: no face sets. Interrupted: asked to stop; it goes on.
+    """
     from synth.method import method_class
     from synth.pipeline import faces_now, faces_of, train
     from ui.services.trained import described
 
-    workspace.require_consent()
-    check(workspace, console)
     model = workspace.model(method)
     now, then, trains = faces_now(workspace), faces_of(workspace.model(method)), method_class(method).trains
     # Of a model of an earlier version nobody knows the faces; one that trains is taken for what it says.
@@ -154,17 +172,32 @@ def whole_loop(
         console.say(f"The faces of the {' and the '.join(others)} are others than the model was made from: {made}.")
     enough = _satisfied(model, budget) if trains else then is not None and (model / "card.json").is_file()
     if others or not enough:
-        card = train(workspace, method, budget, device, bool(others), console)
-        console.say(f"swap model: {described(card, method_class(method).trains)}.")
-    if not _fresh(workspace, read_card(model)):
-        merged(workspace, method, for_method(method), device, console)
-    if output is not None:
-        hand_out(workspace, output)
+        card = train(workspace, method, budget, device, bool(others), console, options)
+        console.say(f"swap model: {described(card, trains)}.")
+
+
+def composited(workspace: Workspace, method: str, settings: Settings, device: str, console: Console) -> None:
+    """Render the result with these settings, unless it is there already, made by this very model and in this way."""
+    from evaluate.loop import merged_with
+
+    if _fresh(workspace, method) and merged_with(workspace, method).to_table() == settings.to_table():
+        return
+    merged(workspace, method, settings, device, console)
+
+
+def judged(
+    workspace: Workspace, method: str, device: str, console: Console, detector_minutes: float = DETECTOR_MINUTES
+) -> Path:
+    """Detector, paired score and report of a result, as far as they are not there yet; returns the report's file."""
+    from detect.library import keep
+    from evaluate.loop import judged_model, merged_with, score_result, train_detector
+    from evaluate.report import write_report
+
     try:
-        judged = _json(workspace.detector / "card.json").get("scope", {}).get("model")
-        if judged != judged_model(workspace, method, merged_with(workspace, method)):
+        known = _json(workspace.detector / "card.json").get("scope", {}).get("model")
+        if known != judged_model(workspace, method, merged_with(workspace, method)):
             card = dict(
-                train_detector(workspace, method, DETECTOR_MINUTES, device=device, force=True, progress=console)
+                train_detector(workspace, method, detector_minutes, device=device, force=True, progress=console)
             )
             console.say(f"detector: {card['step']} steps on {card['trained_on']}.")
             for name in MEASURED:
@@ -183,8 +216,11 @@ def whole_loop(
     return write_report(workspace, console)
 
 
-def _fresh(workspace: Workspace, card: dict[str, Any]) -> bool:
+def _fresh(workspace: Workspace, method: str) -> bool:
     """Whether the result was made by this very model from the face set as it is now."""
+    from datasets.checkpoint import read_card
+
+    card = read_card(workspace.model(method))
     made = _json(workspace.result / "result.json")
     there = all((workspace.result / name).is_file() for name in ("result.mp4", "result_mask.mkv"))
     removed = FaceSet(workspace.faces("destination")).removed()

@@ -13,14 +13,15 @@ import numpy as np
 from datasets.errors import CounterfaceError, InputError
 from datasets.provenance.writer import picture_bytes
 from datasets.workspace import SETTINGS, open_workspace
+from evaluate.cueviews import cue_views
 from evaluate.marking import MarkRow, mark_rows
 from evaluate.results import FrameScore, Missing, Results, read_results
-from evaluate.views import View, making, moments, original_picture, plain_picture, views
+from evaluate.views import View, making, moments, original_picture, outline, plain_picture, views
 
 ENVIRONMENT = "COUNTERFACE_WORKSPACE"
 WIDEST = 860
 QUALITY = 88
-KEPT_FRAMES = 48
+KEPT_FRAMES, KEPT_CUES = 48, 12
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Pictures:
         swap: with badge and Credentials.
         heat: the swap in grey with the heat on it, with badge and Credentials, or None.
         mask: the true swap mask, or None.
+        outline: its border as a PNG to lay over the others, or None.
         replaced: share of the frame that the mask covers, 0 to 1, or None.
         time: seconds.
         scores: of this frame, or None where it was not scored.
@@ -65,6 +67,7 @@ class Pictures:
     swap: bytes
     heat: bytes | None
     mask: bytes | None
+    outline: bytes | None
     replaced: float | None
     time: float
     scores: FrameScore | None
@@ -121,11 +124,8 @@ def _opened(root: Path, stamp: tuple[tuple[str, int, int], ...]) -> Opened:
     return Opened(results, times, tuple(marks), tuple(missing), stamp)
 
 
-def pictures(held: Opened, index: int, outline: bool = False) -> Pictures:
+def pictures(held: Opened, index: int) -> Pictures:
     """The pictures of one frame.
-
-    Args:
-        outline: draw the border of the swap mask on all of them.
 
     Raises:
         InputError: a clip is damaged or shorter than the swap.
@@ -133,31 +133,76 @@ def pictures(held: Opened, index: int, outline: bool = False) -> Pictures:
     """
     # Kept pictures too: a record can run out while the dashboard stands open.
     held.results.workspace.require_consent()
-    return _pictures(held.results.workspace.root, held.stamp, index, outline)
+    return _pictures(held.results.workspace.root, held.stamp, index)
 
 
 @lru_cache(maxsize=KEPT_FRAMES)
-def _pictures(root: Path, stamp: tuple[tuple[str, int, int], ...], index: int, outline: bool) -> Pictures:
+def _pictures(root: Path, stamp: tuple[tuple[str, int, int], ...], index: int) -> Pictures:
     held = _opened(root, stamp)
-    view = next(views(held.results, [index], held.times), None)
-    if view is None:
-        raise InputError(f"{held.results.video} has no frame {index}.")
-
-    def shown(image: np.ndarray) -> np.ndarray:
-        return _small(_outlined(image, view) if outline else image)
+    view = _view(held, index)
 
     def signed(image: np.ndarray, title: str) -> bytes:
-        return picture_bytes(shown(image), making(held.results, title), quality=QUALITY)
+        return picture_bytes(_small(image), making(held.results, title), quality=QUALITY)
 
+    mask = None if view.mask is None else _small(view.mask)
     return Pictures(
-        original=original_picture(held.results, shown(view.original), QUALITY),
+        original=original_picture(held.results, _small(view.original), QUALITY),
         swap=signed(view.swap, "Frame of a face swap"),
         heat=None if view.heat is None else signed(view.overlay, "Heatmap on a frame of a face swap"),
-        mask=None if view.mask is None else plain_picture(_small(view.mask), QUALITY),
+        mask=None if mask is None else plain_picture(mask, QUALITY),
+        outline=None if mask is None else outline(mask),
         replaced=None if view.mask is None else float(view.mask.mean() / 255),
         time=view.time,
         scores=view.scores,
     )
+
+
+def _view(held: Opened, index: int) -> View:
+    view = next(views(held.results, [index], held.times), None)
+    if view is None:
+        raise InputError(f"{held.results.video} has no frame {index}.")
+    return view
+
+
+@dataclass(frozen=True)
+class Cue:
+    """One cue on one frame: its sentence, a marked picture of where it looks, and places on a strip in [0, 1].
+
+    Attributes:
+        low, high: ends of what is usual in real faces.
+        original, swap: where the two frames lie.
+        odd: whether the swap lies outside.
+    """
+
+    sentence: str
+    picture: bytes
+    low: float
+    high: float
+    original: float
+    swap: float
+    odd: bool
+
+
+def cues(held: Opened, index: int) -> tuple[Cue, ...]:
+    """What the forensic cues see in one frame, the most telling first. Raises as :func:`pictures` does."""
+    held.results.workspace.require_consent()
+    return _cues(held.results.workspace.root, held.stamp, index)
+
+
+@lru_cache(maxsize=KEPT_CUES)
+def _cues(root: Path, stamp: tuple[tuple[str, int, int], ...], index: int) -> tuple[Cue, ...]:
+    held = _opened(root, stamp)
+    view = _view(held, index)
+    found = []
+    for cue in cue_views(view.original, view.swap):
+        ends = [*cue.usual, cue.original, cue.swap]
+        room = 0.06 * max(max(ends) - min(ends), 1e-9)
+        start, width = min(ends) - room, max(ends) - min(ends) + 2 * room
+        low, high, original, swap = ((value - start) / width for value in ends)
+        said = making(held.results, "Where a measurement looks, on a frame of a face swap")
+        picture = picture_bytes(cue.picture, said, quality=QUALITY)
+        found.append(Cue(cue.sentence, picture, low, high, original, swap, cue.odd))
+    return tuple(found)
 
 
 def _small(image: np.ndarray) -> np.ndarray:
@@ -166,15 +211,3 @@ def _small(image: np.ndarray) -> np.ndarray:
     scale = min(1.0, WIDEST / image.shape[1])
     size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA) if scale < 1 else image
-
-
-def _outlined(image: np.ndarray, view: View) -> np.ndarray:
-    """The picture with the border of the swap mask at one half: a light line on a dark one, to be seen on anything."""
-    import cv2
-
-    if view.mask is None:
-        return image
-    borders, _ = cv2.findContours((view.mask > 127).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    line = max(1, round(min(image.shape[:2]) / 320))
-    drawn = cv2.drawContours(image.copy(), borders, -1, (10, 10, 10), 3 * line, cv2.LINE_AA)
-    return cv2.drawContours(drawn, borders, -1, (255, 255, 255), line, cv2.LINE_AA)

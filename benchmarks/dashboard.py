@@ -1,0 +1,131 @@
+"""First paint of a warm server, slider to new frame, and the server's memory over 200 interactions.
+
+    python -m benchmarks.dashboard [WORKSPACE]
+
+Needs a Chromium on the PATH, and a workspace with a scored swap (``demo`` by default: ``counterface demo`` makes it).
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import socket
+import statistics
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from ui.services.server import command
+
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
+VISITS, INTERACTIONS = 5, 200
+PICTURES = ".player .view img:not(.over)"
+
+
+def started(workspace: Path, folder: str) -> tuple[subprocess.Popen[bytes], str]:
+    """A server alone, without a worker, and its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    quiet = subprocess.DEVNULL
+    server = subprocess.Popen(command(workspace, port), stdout=quiet, stderr=quiet, cwd=folder)
+    address = f"http://127.0.0.1:{port}"
+    while True:
+        try:
+            urllib.request.urlopen(f"{address}/_stcore/health", timeout=5).close()
+            return server, address
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+
+
+def first_paint(browser: Any, address: str) -> tuple[float, float]:
+    """Seconds to the first paint of the page's words, and until the three pictures stand, in a new context."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    begun = time.perf_counter()
+    page.goto(f"{address}/side-by-side", wait_until="commit")
+    page.locator("h1").first.wait_for()
+    words = time.perf_counter() - begun
+    page.locator(PICTURES).nth(2).wait_for()
+    pictures = time.perf_counter() - begun
+    context.close()
+    return words, pictures
+
+
+def step(page: Any, key: str) -> float:
+    """Seconds from a key on the slider until the new frame's pictures stand, measured inside the page."""
+    return float(
+        page.locator(".player").evaluate(
+            """(player, key) => new Promise((done) => {
+                const slider = player.querySelector(".time"), begun = performance.now(), before = player.dataset.index;
+                const look = () => player.dataset.index !== before
+                    && [...player.querySelectorAll(".view img:not(.over)")].every((i) => i.complete)
+                    ? done((performance.now() - begun) / 1000) : requestAnimationFrame(look);
+                slider.value = Number(slider.value) + (key === "on" ? 1 : -1);
+                slider.dispatchEvent(new Event("input", { bubbles: true }));
+                look();
+            })""",
+            key,
+        )
+    )
+
+
+def resident(process: int) -> float:
+    """Resident memory of a process, MB."""
+    import psutil
+
+    return psutil.Process(process).memory_info().rss / 1e6
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("workspace", nargs="?", type=Path, default=Path("demo"))
+    workspace = parser.parse_args(arguments).workspace.resolve()
+    from playwright.sync_api import sync_playwright
+
+    found = next(
+        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+    )
+    if found is None:
+        raise SystemExit("No Chromium was found on the PATH.")
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as play:
+        server, address = started(workspace, folder)
+        try:
+            browser = play.chromium.launch(executable_path=found, args=list(FLAGS))
+            first_paint(browser, address)  # warm
+            visits = [first_paint(browser, address) for _ in range(VISITS)]
+            words, pictures = (statistics.median(times) for times in zip(*visits, strict=True))
+            print(
+                f"first paint of a warm server: words {words:.2f} s, all three pictures {pictures:.2f} s (asked: 2 s)"
+            )
+            page = browser.new_page(viewport={"width": 1280, "height": 900})
+            page.goto(f"{address}/side-by-side")
+            page.locator(PICTURES).nth(2).wait_for()
+            taken, memory = [], []
+            for number in range(INTERACTIONS):
+                # On through the clip and back, so that new frames and kept ones are both asked for.
+                taken.append(step(page, "on" if number % 100 < 60 else "back"))
+                if number % 20 == 19:
+                    memory.append(resident(server.pid))
+            ordered = sorted(taken[:60])
+            new, kept = statistics.median(ordered), statistics.median(taken[60:100])
+            print(
+                f"slider to a new frame: {new:.3f} s, 95 % {ordered[56]:.3f} s; to a kept one {kept:.3f} s (asked: 0.3)"
+            )
+            half = len(memory) // 2
+            print(
+                f"memory of the server: {memory[0]:.0f} MB after 20 interactions, {memory[half]:.0f} after "
+                f"{20 * (half + 1)}, {memory[-1]:.0f} after {INTERACTIONS} (asked: flat)"
+            )
+            browser.close()
+        finally:
+            server.terminate()
+            server.wait()
+
+
+if __name__ == "__main__":
+    main()

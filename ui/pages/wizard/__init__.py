@@ -1,0 +1,1 @@
+"""The steps of making a swap, a module each with ``draw(workspace)``."""

@@ -1,0 +1,1 @@
+"""What the dashboard's server runs as a script."""

@@ -1,0 +1,92 @@
+"""The pair over time: how detectable the swap was at each step of its training, as ``evaluate trajectory`` wrote it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from datasets.workspace import Workspace
+from evaluate.charts import Chart, Series
+
+FILE = "trajectory.json"
+KINDS = ("swap", "one", "two", "original")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One step of the training.
+
+    Attributes:
+        step: its number; seconds: of training up to it.
+        frame: the same frame of the swap as it was then, a marked picture, or None.
+        words: its scores in a line.
+    """
+
+    step: int
+    seconds: float
+    frame: Path | None
+    words: str
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """The whole of it: a chart, and the moments it is made of."""
+
+    chart: Chart
+    moments: tuple[Moment, ...]
+
+
+def trajectory(workspace: Workspace) -> Trajectory | None:
+    """What is there; None where nothing was measured yet, or the file holds something else."""
+    file = workspace.result / FILE
+    try:
+        held = json.loads(file.read_text(encoding="utf-8"))
+        return _parsed(held, workspace.result) if held["version"] == 1 and held["steps"] else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _parsed(held: Mapping[str, Any], folder: Path) -> Trajectory:
+    names = [str(detector["name"]) for detector in held["detectors"]]
+    series = []
+    for name, kind in zip(names, KINDS, strict=False):
+        points = [
+            (float(one["step"]), float(one["scores"][name]["detectability"]))
+            for one in held["steps"]
+            if (one["scores"].get(name) or {}).get("detectability") is not None
+        ]
+        if points:
+            x, y = np.array(points).T
+            series.append(Series(f"by {name}", kind, x, y))
+    quality = [
+        (float(one["step"]), float(one["quality"]["ssim_to_original"]))
+        for one in held["steps"]
+        if (one.get("quality") or {}).get("ssim_to_original") is not None
+    ]
+    if quality:
+        x, y = np.array(quality).T
+        series.append(Series("likeness to the original (SSIM)", "original", x, y))
+    chart = Chart(
+        "Detectability against training step",
+        tuple(series),
+        "training step",
+        "swap less original",
+        y_range=(-0.1, 1.02),
+    )
+    return Trajectory(chart, tuple(_moment(one, folder, names) for one in held["steps"]))
+
+
+def _moment(one: Mapping[str, Any], folder: Path, names: list[str]) -> Moment:
+    scores = [
+        f"{name} {float(one['scores'][name]['probability']):.2f}"
+        for name in names
+        if (one["scores"].get(name) or {}).get("probability") is not None
+    ]
+    frame = folder / str(one.get("frame") or "")
+    inside = frame.resolve().is_relative_to(folder.resolve()) and frame.is_file()
+    return Moment(int(one["step"]), float(one.get("seconds") or 0), frame if inside else None, ", ".join(scores))
