@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 
 PAGES = {
     "verify": "Three marks",
-    "datasets": "What each word means",
+    "datasets": "Add a method",
     "detectors": "comes with the program",
     "learn?part=score": "how many alarms are true",
     "learn?part=rules": "Two rules of this studio",

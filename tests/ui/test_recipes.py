@@ -39,7 +39,6 @@ def test_people_and_methods_from_the_form_make_a_recipe() -> None:
     ("text", "said"),
     [
         ("name = = 3", "not readable TOML"),
-        (recipes.START, "methods"),
         (whole().replace('"all"', '"some"'), "pairs.kind"),
         (whole() + "\ncolour = 3\n", "colour"),
     ],
@@ -47,6 +46,11 @@ def test_people_and_methods_from_the_form_make_a_recipe() -> None:
 def test_a_fault_is_said_with_its_place(text: str, said: str) -> None:
     checked = recipes.checked(text)
     assert checked.recipe is None and said in checked.error and checked.error.endswith(".")
+
+
+def test_a_beginning_is_no_fault() -> None:
+    checked = recipes.checked(recipes.START)
+    assert checked.recipe is None and checked.error == "" and "a person and a method" in checked.warnings[0]
 
 
 def test_a_person_without_consent_is_named() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from detect.library import shipped
 from ui.services import detectorcards, studies
+from ui.services.givenaway import part_of
 
 CLIP = {"clip": {"auc": 0.7}}
 DETECTOR = {
@@ -63,3 +64,11 @@ def test_every_shipped_detector_has_a_sheet_with_figures() -> None:
         sheet = sheets[folder.name]
         assert not sheet.broken and sheet.figures and sheet.trained_on and sheet.answers
         assert dict(sheet.rows)["Network"]
+
+
+def test_a_cue_is_called_by_the_part_of_the_face_that_it_is_about() -> None:
+    assert part_of("contour_over_skin_0") == "edge of the face"
+    assert part_of("jaw_in_over_jaw_out_1") == "cheeks and chin just inside the face's edge"
+    assert part_of("outer_edge_over_inner_edge_1") == "rim just outside the face's edge"
+    assert part_of("slope_features_over_outer_0") == "eyes and mouth"
+    assert part_of("eye_glint") == "face"

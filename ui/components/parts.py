@@ -37,9 +37,12 @@ STYLE = """<style>
 .cf-card ul { margin: .45rem 0 0; padding-left: 1.15rem; font-size: .92rem; }
 .cf-card li { margin: .15rem 0; overflow-wrap: anywhere; }
 .cf-card .small, .cf-small { font-size: .88rem; opacity: .8; }
-.cf-card dl, .cf-dl { display: grid; grid-template-columns: auto 1fr; gap: .2rem .9rem; margin: .5rem 0 0;
-  font-size: .92rem; }
-.cf-card dt, .cf-dl dt { opacity: .78; } .cf-card dd, .cf-dl dd { margin: 0; overflow-wrap: anywhere; }
+.cf-card dl, .cf-dl { display: grid; grid-template-columns: minmax(0, max-content) minmax(4.5rem, 1fr);
+  gap: .25rem 1rem; margin: .5rem 0 0; padding: 0; font-size: .92rem; }
+.cf-card dt, .cf-dl dt { opacity: .78; margin: 0; padding: 0; }
+.cf-card dd, .cf-dl dd { margin: 0; overflow-wrap: break-word; min-width: 0; }
+.st-key-recipe-text textarea { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace;
+  font-size: .88rem; }
 .cf-tree, .cf-tree ul { list-style: none; margin: 0; padding: 0; }
 .cf-tree ul { margin-left: 1.35rem; border-left: 2px solid rgba(128,134,142,.45); }
 .cf-tree ul > li { position: relative; padding: .45rem 0 0 1.35rem; }

@@ -27,10 +27,7 @@ CLIPS = 1000
 def render() -> None:
     """Draw the page."""
     parts.style()
-    head(
-        "Learn",
-        "A face swap from its first frame to its detection, on the sample; and what a detector's answer is worth.",
-    )
+    head("Learn", "A face swap from its first frame to its detection, and what a detector's answer is worth.")
     asked = st.query_params.get("part", "made")
     chosen = st.segmented_control(
         "Lesson",
@@ -84,7 +81,7 @@ def _made() -> None:
             st.write(step.said)
             st.caption(step.look)
         with right:
-            cell = 200 if step.key != "training" else 280
+            cell = {1: 320, 2: 215}.get(len(shots), 150)
             pictures([(held.picture(shot), shot.alt, shot.caption) for shot in shots], cell)
     if held.scores is not None:
         fake, real = (scorewording.percent(score) for score in held.scores)
@@ -108,8 +105,10 @@ def _traces() -> None:
         "measured against the rest of the frame, which went through the same camera. Warm colours show where a "
         "measurement looks; its sentence says what it found."
     )
+    said: set[str] = set()
     for cue in held.cues:
-        _cue(held, cue)
+        _cue(held, cue, "" if cue.why in said else cue.why)
+        said.add(cue.why)
     if not held.cues:
         st.info("On this frame no measurement sets the swap apart from its original.")
     st.caption(
@@ -118,13 +117,13 @@ def _traces() -> None:
     )
 
 
-def _cue(held: Album, cue: CueShot) -> None:
+def _cue(held: Album, cue: CueShot, why: str) -> None:
     with st.container(border=True):
         words, swap, original = st.columns([2.2, 1, 1], gap="medium")
         with words:
             st.subheader(cue.title)
-            if cue.why:
-                st.write(cue.why)
+            if why:
+                st.write(why)
             st.markdown(f"**Swap:** {plain(cue.said_of_swap)}")
             st.markdown(f"**Original:** {plain(cue.said_of_original)}")
         with swap:

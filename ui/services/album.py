@@ -435,7 +435,7 @@ class _Filling:
             pictures = [cue_picture(given.name, patch) for patch in (given.swap, given.original)]
             if any(picture is None for picture in pictures):
                 continue
-            title = NAMES.get(given.family, given.family)
+            title = f"{NAMES.get(given.family, given.family)}: {given.part}"
             # No frame's badge is inside a close-up, so each gets its own.
             swap, original = (
                 self._write(

@@ -21,7 +21,7 @@ class GivenAway:
     """One measurement.
 
     Attributes:
-        name: of the cue. family: the module it is of ("detail", "noise", ...).
+        name: of the cue. family: the module it is of ("detail", "noise", ...). part: of the face, in words.
         swap, original: the face of one frame, for pictures.
         said_of_swap, said_of_original: the cue's sentence.
         odd: whether the swap lies outside what nine in ten real faces show, and the original inside.
@@ -29,6 +29,7 @@ class GivenAway:
 
     name: str
     family: str
+    part: str
     swap: Patch
     original: Patch
     said_of_swap: str
@@ -80,11 +81,19 @@ def give_aways(seen: Sequence[View], shown: int, most: int) -> list[GivenAway]:
     for odd, _, name, swap, original in sorted(ranked, key=lambda one: (-one[0], -one[1])):
         cue, usual = frame_cue(name), ranges[name]
         family = str(getattr(cue.measure, "__module__", "")).rsplit(".", 1)[-1]
-        part = name.removeprefix(f"{family}_").partition("_over_")[0]
+        part = part_of(name)
         if (family, part) in found or (not odd and len(found) >= FEWEST):
             continue
         said = (cue.sentence(swap, usual), cue.sentence(original, usual))
-        found[family, part] = GivenAway(name, family, *both[at], *said, odd)
+        found[family, part] = GivenAway(name, family, part, *both[at], *said, odd)
         if len(found) == most:
             break
     return list(found.values())
+
+
+def part_of(name: str) -> str:
+    """The part of the face that a cue of that name is about, in words: the first region that its name holds."""
+    from detect.cues.names import REGION_WORDS
+
+    there = [(name.find(region), -len(region), region) for region in REGION_WORDS if region in name]
+    return REGION_WORDS[min(there)[2]].removeprefix("the ") if there else "face"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +80,10 @@ def checked(text: str) -> Checked:
     """Look at a recipe's text alone, as it is typed; clips and methods are looked at by :func:`plan`."""
     from synth.factory.recipe import parse_recipe
 
+    if lacking := [
+        f"a {what}" for what, key in (("person", "people"), ("method", "methods")) if key not in _keys(text)
+    ]:
+        return Checked(None, "", (f"It still needs {' and '.join(lacking)}: add them with the form, or as text.",))
     try:
         recipe = parse_recipe(text)
     except InputError as error:
@@ -90,6 +95,14 @@ def checked(text: str) -> Checked:
     if len(recipe.people) < 2:
         said.append("A swap needs two people.")
     return Checked(recipe, "", tuple(said))
+
+
+def _keys(text: str) -> set[str]:
+    """The first words of a recipe; those that it has to have where it is no TOML, so that this is what is said."""
+    try:
+        return set(tomllib.loads(text))
+    except tomllib.TOMLDecodeError:
+        return {"people", "methods"}
 
 
 def fields() -> list[str]:

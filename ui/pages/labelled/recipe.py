@@ -35,7 +35,7 @@ def draw() -> None:
         if checked.error:
             st.error(plain(checked.error))
         for warning in checked.warnings:
-            st.warning(plain(warning))
+            (st.info if checked.recipe is None else st.warning)(plain(warning))
         if checked.recipe is not None and not checked.warnings:
             st.success("The recipe is whole. Its clips are looked at when it is planned.")
     with right:
@@ -58,7 +58,7 @@ def _look(folder: str) -> None:
 
 
 def _help() -> None:
-    person, method, words = st.tabs(["Add a person", "Add a method", "What each word means"])
+    person, method, words = st.tabs(["Add a person", "Add a method", "Help"])
     with person:
         _person()
     with method:
