@@ -128,7 +128,9 @@ def _run(units: Mapping[int, Unit], cache: Path, workers: int, progress: Progres
     failed: dict[int, str] = {}
     try:
         # In this process each score is told as it is made; others are asked for theirs by the clock.
-        work = partial(score_unit, told=tick) if min(workers, len(units)) <= 1 else score_unit
+        work: Callable[[Unit], int] = score_unit
+        if min(workers, len(units)) <= 1:
+            work = partial(score_unit, told=tick)
         for number, said in in_processes(units, work, workers, tick):
             tick()
             if isinstance(said, str):
