@@ -54,6 +54,7 @@ STYLE = """<style>
   border-left: 5px solid var(--tone); border-radius: 9px; padding: .45rem .85rem; }
 .cf-node b { overflow-wrap: anywhere; } .cf-node span { display: block; font-size: .87rem; opacity: .82; }
 [data-testid="stMainBlockContainer"] h3 { font-size: 1.4rem; }
+[data-testid="stMetricValue"] { font-size: 1.55rem; }
 .cf-card details { margin-top: .45rem; } .cf-card summary { cursor: pointer; font-size: .92rem; }
 .cf-strip { display: grid; grid-template-columns: max-content 1fr; gap: .5rem 1rem; align-items: center;
   font-size: .92rem; }
@@ -69,7 +70,7 @@ STYLE = """<style>
   background: var(--tone); }
 .cf-scale u { position: absolute; top: 0; bottom: 0; border-left: 2px dashed rgba(128,134,142,.75); }
 .cf-limits { position: relative; height: 20px; font-size: .8rem; }
-.cf-limits em { position: absolute; transform: translateX(-50%); font-style: normal; white-space: nowrap;
+.cf-limits em { position: absolute; padding: 0 .25rem; font-style: normal; white-space: nowrap;
   opacity: .85; }
 .cf-crowd { display: grid; grid-template-columns: repeat(50, 1fr); gap: 3px; max-width: 720px; margin: .3rem 0 .5rem; }
 .cf-crowd i { aspect-ratio: 1; border-radius: 50%; border: 1.5px solid rgba(128,134,142,.55); }
@@ -140,6 +141,8 @@ def rows_html(held: Sequence[tuple[str, str]]) -> str:
     return "".join(f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in held)
 
 
+# Limits nearer than so many per cent of the scale have their names on either side.
+CLOSE = 20
 STATE_TONES: Mapping[str, Tone] = {"trusted": "good", "valid": "info", "invalid": "bad", "none": "plain"}
 
 
@@ -223,7 +226,16 @@ def dots(held: Sequence[Dot], low: float, high: float, lines: Sequence[tuple[flo
         return 100 * (min(max(value, low), high) - low) / (high - low)
 
     limits = "".join(f'<u style="left: {at(value):.2f}%"></u>' for value, _ in lines)
-    names = "".join(f'<em style="left: {at(value):.2f}%">{escape(said)}</em>' for value, said in lines)
+    places = [at(value) for value, _ in lines]
+    names = ""
+    for number, (value, said) in enumerate(lines):
+        crowded = [
+            other - at(value) for k, other in enumerate(places) if k != number and abs(other - at(value)) < CLOSE
+        ]
+        # At an end, or beside another limit, a name stands on the side where there is room.
+        shift = -100 if at(value) > 95 or any(gap > 0 for gap in crowded) else -50
+        shift = 0 if at(value) < 5 or any(gap < 0 for gap in crowded) else shift
+        names += f'<em style="left: {at(value):.2f}%; transform: translateX({shift}%)">{escape(said)}</em>'
     drawn = [f'<span></span><div class="cf-limits">{names}</div><span></span>']
     for dot in held:
         whisker = ""
