@@ -38,7 +38,7 @@ STYLE = """<style>
 .cf-card li { margin: .15rem 0; overflow-wrap: anywhere; }
 .cf-card .small, .cf-small { font-size: .88rem; opacity: .8; }
 .cf-card dl, .cf-dl { display: grid; grid-template-columns: minmax(0, max-content) minmax(4.5rem, 1fr);
-  gap: .25rem 1rem; margin: .5rem 0 0; padding: 0; font-size: .92rem; }
+  gap: .25rem 1rem; margin: .5rem 0 0 !important; padding: 0 !important; font-size: .92rem; }
 .cf-card dt, .cf-dl dt { opacity: .78; margin: 0; padding: 0; }
 .cf-card dd, .cf-dl dd { margin: 0; overflow-wrap: break-word; min-width: 0; }
 .st-key-recipe-text textarea { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace;

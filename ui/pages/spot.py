@@ -177,7 +177,7 @@ def _why(clip: QuizClip, clips: list[QuizClip]) -> None:
         if Path(one["file"]).is_file()
     ]
     if shown:
-        pictures(shown, 200)
+        pictures(shown, 185)
     else:
         st.write("There are no pictures of this clip: the detector found no face, or may show none.")
     if clip.cues:
