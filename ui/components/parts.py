@@ -43,13 +43,15 @@ STYLE = """<style>
 .cf-card dd, .cf-dl dd { margin: 0; overflow-wrap: break-word; min-width: 0; }
 .st-key-recipe-text textarea { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace;
   font-size: .88rem; }
-.cf-tree, .cf-tree ul { list-style: none; margin: 0; padding: 0; }
-.cf-tree ul { margin-left: 1.35rem; border-left: 2px solid rgba(128,134,142,.45); }
+.cf-tree, .cf-tree ul { list-style: none; margin: 0 !important; padding: 0 !important; }
+.cf-tree li { margin: 0 !important; }
+.cf-tree ul { margin-left: 1.35rem !important; }
 .cf-tree ul > li { position: relative; padding: .45rem 0 0 1.35rem; }
 .cf-tree ul > li::before { content: ""; position: absolute; left: 0; top: 1.75rem; width: 1.2rem;
-  border-top: 2px solid rgba(128,134,142,.45); }
-.cf-tree ul > li:last-child::after { content: ""; position: absolute; left: -2px; top: calc(1.75rem + 2px); bottom: 0;
-  border-left: 2px solid var(--cf-page, transparent); }
+  border-top: 2px solid rgba(128,134,142,.55); }
+.cf-tree ul > li::after { content: ""; position: absolute; left: 0; top: 0; bottom: 0;
+  border-left: 2px solid rgba(128,134,142,.55); }
+.cf-tree ul > li:last-child::after { bottom: auto; height: calc(1.75rem + 1px); }
 .cf-node { display: inline-block; min-width: 15rem; max-width: 100%; border: 1px solid rgba(128,134,142,.38);
   border-left: 5px solid var(--tone); border-radius: 9px; padding: .45rem .85rem; }
 .cf-node b { overflow-wrap: anywhere; } .cf-node span { display: block; font-size: .87rem; opacity: .82; }
