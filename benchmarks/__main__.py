@@ -22,6 +22,8 @@ SCRIPTS = (
     "detection",
     "watermark",
     "markcode",
+    "metrics",
+    "evaluation",
     "leaks",
     "factoryscale",
 )

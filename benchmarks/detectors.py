@@ -83,14 +83,15 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _scores(options: argparse.Namespace, jobs: list, labels: list) -> tuple[list, list[str]]:  # type: ignore[type-arg]
     from benchmarks.judging import judged
-    from benchmarks.scored import score_jobs
+    from benchmarks.scored import score_job
+    from evaluate.scored import score_jobs
 
     def progress(step: str, done: float, total: float | None, note: str = "") -> None:
         print(f"\r{step} {done:.0f} of {total or 0:.0f}", end="", file=sys.stderr, flush=True)
 
     found, failed = judged(
         labels,
-        score_jobs(jobs, options.frames, cache_of(options), options.device, options.workers, progress=progress),
+        score_jobs(jobs, options.frames, cache_of(options), options.device, options.workers, score_job, progress),
     )
     print(file=sys.stderr)
     if not found:
@@ -131,7 +132,7 @@ def _name(detector: Path) -> str:
 def run_pairs(options: argparse.Namespace) -> None:
     from benchmarks.judging import lines_of_pairs, pairs_of, target_identity
     from benchmarks.mesonet import available
-    from benchmarks.scored import Job, detectors_tried
+    from evaluate.scored import Job, detectors_tried
 
     both, alone = pairs_of(options.real, options.fake)
     if alone:
@@ -159,7 +160,7 @@ def run_pairs(options: argparse.Namespace) -> None:
 
 def run_alarms(options: argparse.Namespace) -> None:
     from benchmarks.judging import folds_of, lines_of_alarms, ordinary_jobs
-    from benchmarks.scored import clips_in
+    from evaluate.scored import clips_in
 
     folds = folds_of(options.folds) if options.folds else {}
     detector = None if folds else _detector(options.detector)

@@ -5,16 +5,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.scored import Job, Scored, clips_in
 from datasets.checkpoint import CARD, read_card
 from datasets.errors import InputError
-from datasets.workspace import Workspace, open_workspace
+from datasets.workspace import Workspace
+from evaluate.clipset import AS_IT_IS, method_of, results_in
 from evaluate.figures import (
     CURVE,
     DRAWS,
@@ -29,8 +28,7 @@ from evaluate.figures import (
     share_of_verdict,
     verdict_counts,
 )
-
-AS_IT_IS = "as it is"
+from evaluate.scored import Job, Scored, clips_in
 
 
 def target_identity(stem: str) -> str:
@@ -154,28 +152,10 @@ def lines_of_alarms(found: Sequence[Judged]) -> list[str]:
 
 def own_swaps(folders: Sequence[Path]) -> list[Workspace]:
     """Workspaces with a result and its mask: the folders themselves, or those inside them. Raises InputError."""
-    found = []
-    for folder in folders:
-        roots = (
-            [folder]
-            if (folder / "workspace.toml").is_file()
-            else sorted(p.parent for p in folder.glob("*/workspace.toml"))
-        )
-        found += [open_workspace(root) for root in roots if not root.name.startswith(".")]
-    whole = [one for one in found if all((one.result / name).is_file() for name in ("result.mp4", "result_mask.mkv"))]
+    whole = results_in(folders)
     if not whole:
         raise InputError(f"No workspace with a result and its mask is in {', '.join(map(str, folders))}.")
     return whole
-
-
-def method_of(workspace: Workspace) -> str:
-    """Which method made the result, by ``result.json``, or by the one model that is there."""
-    try:
-        card = json.loads((workspace.result / "result.json").read_text(encoding="utf-8"))["method"]
-        return str(card.get("method") or card["name"])
-    except (OSError, ValueError, KeyError, TypeError):
-        models = workspace.models()
-        return models[0] if len(models) == 1 else "unknown method"
 
 
 def own_jobs(

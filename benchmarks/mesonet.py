@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from datasets.errors import InputError
 
 if TYPE_CHECKING:
-    from benchmarks.scored import Scored
+    from evaluate.scored import Scored
 
 SIDE = 256
 MARGIN = 0.15
@@ -114,9 +114,9 @@ def score_with(weights: Path, path: Path, frames: int) -> Scored:
     """
     import cv2
 
-    from benchmarks.scored import Scored
     from datasets.faces.finder import make_finder
     from datasets.video import spread
+    from evaluate.scored import Scored
 
     model, finder = load_meso4(weights), make_finder("mediapipe")
     crops, widths = list[np.ndarray](), list[float]()

@@ -141,6 +141,11 @@ def h264_round_trip(images: Sequence[np.ndarray], crf: int, preset: str = "ultra
     Args:
         preset: of libx264; slower ones keep more at the same CRF and blur what is left out otherwise.
     """
+    return h264_coded(images, crf, preset)[0]
+
+
+def h264_coded(images: Sequence[np.ndarray], crf: int, preset: str = "ultrafast") -> tuple[list[np.ndarray], float]:
+    """As :func:`h264_round_trip`, and how many coded bits a pixel there were."""
     import av
     from av.video.reformatter import VideoReformatter
 
@@ -158,12 +163,15 @@ def h264_round_trip(images: Sequence[np.ndarray], crf: int, preset: str = "ultra
     # One converter for all pictures: setting one up takes longer than a crop's conversion.
     convert = VideoReformatter()
     found: list[np.ndarray] = []
+    coded = 0
 
     def keep(pictures: list) -> None:
         found.extend(convert.reformat(picture, format="rgb24").to_ndarray() for picture in pictures)
 
     def take(packets: list) -> None:
+        nonlocal coded
         for packet in packets:
+            coded += packet.size
             keep(decoder.decode(packet))
 
     for index, image in enumerate(images):
@@ -174,4 +182,4 @@ def h264_round_trip(images: Sequence[np.ndarray], crf: int, preset: str = "ultra
     keep(decoder.decode(None))
     if len(found) != len(images):
         raise RuntimeError(f"{len(images)} crops went into H.264 and {len(found)} came out")
-    return found
+    return found, 8 * coded / (len(images) * height * width)

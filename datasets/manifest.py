@@ -16,6 +16,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -154,6 +155,7 @@ class Index:
 
 Row = TypeVar("Row", ClipRow, LabelledFace)
 _TYPES = {"str": "string", "int": "int64", "float": "float64"}
+_PLAIN: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (float, int)}
 
 
 def schema(kind: type) -> Any:
@@ -222,11 +224,35 @@ def table_of(row: Any) -> dict[str, Any]:
 
 
 def row_of(kind: type[Row], table: Mapping[str, Any]) -> Row:
-    """A row from plain values; names that it does not know are passed over. Raises TypeError where one is missing."""
-    known = {one.name for one in fields(kind)}
+    """A row from plain values; names that it does not know are passed over.
+
+    Raises:
+        TypeError: one is missing, or a value is of another type than its column.
+    """
+    known = _allowed(kind)
     values: dict[str, Any] = {name: value for name, value in table.items() if name in known}
     values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+    for name, value in values.items():
+        whole, each = known[name]
+        parts = value if each and isinstance(value, tuple) else ()
+        if isinstance(value, bool) or not isinstance(value, whole) or not all(isinstance(one, each) for one in parts):
+            raise TypeError(f"{name} of a row is {value!r}")
     return kind(**values)
+
+
+@lru_cache
+def _allowed(kind: type) -> dict[str, tuple[tuple[type, ...], tuple[type, ...]]]:
+    """Which types a column's value may have, and each part of it where it is a list."""
+    found = {}
+    for one in fields(kind):
+        said = str(one.type)
+        none: tuple[type, ...] = (type(None),) if said.endswith("None") else ()
+        plain = said.removesuffix(" | None")
+        if plain.startswith("tuple["):
+            found[one.name] = ((tuple, *none), _PLAIN["str" if "str" in plain else "float"])
+        else:
+            found[one.name] = (_PLAIN[plain] + none, ())
+    return found
 
 
 def _sha256(path: Path) -> str:

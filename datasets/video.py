@@ -7,7 +7,8 @@ container's timestamps, never ``index / fps``.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container, Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -26,6 +27,8 @@ HD_LINES = 720
 DECODER_THREADS = 2
 LUMA_FIRST = frozenset({"yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p", "nv12"})
 FULL_RANGE = 2
+# Seconds: shorter gaps between wanted frames are decoded through.
+SEEK_FROM = 0.5
 
 
 @dataclass(frozen=True)
@@ -312,7 +315,7 @@ def spread(path: Path, count: int) -> Iterator[Frame]:
 
 
 def frames_at(path: Path, indices: Iterable[int], times: np.ndarray | None = None) -> Iterator[Frame]:
-    """Yield the frames with these ascending indices; long gaps are crossed by seeking.
+    """Yield the frames with these ascending indices; gaps that hold a key frame are crossed by seeking.
 
     Args:
         times: what :func:`timestamps` says of the clip, if it is known already.
@@ -320,15 +323,17 @@ def frames_at(path: Path, indices: Iterable[int], times: np.ndarray | None = Non
     times = timestamps(path) if times is None else times
     with open_container(path) as container:
         stream = container.streams.video[0]
-        tolerance = float(stream.time_base) * 0.75
+        base = float(stream.time_base)
+        tolerance = base * 0.75
+        # Where a container has no index, a long gap is worth a try.
+        keys = [entry.timestamp * base for entry in stream.index_entries if entry.is_keyframe]
         pictures: Iterator[Any] = iter(())
         at = -np.inf
         try:
             for index in indices:
                 target = times[index]
-                if target - at > 2.0:
-                    ticks = round(target / float(stream.time_base))
-                    container.seek(ticks, stream=stream, backward=True)
+                if at == -np.inf or (target - at > SEEK_FROM and (not keys or _between(keys, at, target))):
+                    container.seek(round(target / base), stream=stream, backward=True)
                     pictures = container.decode(stream)
                 for picture in pictures:
                     at = _seconds(picture, stream, index)
@@ -337,6 +342,12 @@ def frames_at(path: Path, indices: Iterable[int], times: np.ndarray | None = Non
                         break
         except av.error.FFmpegError as error:
             raise InputError(f"{path} is damaged near {at:.1f} s.") from error
+
+
+def _between(keys: Sequence[float], after: float, until: float) -> bool:
+    """Whether one of these ascending times lies after the one and not after the other."""
+    following = bisect_right(keys, after)
+    return following < len(keys) and keys[following] <= until
 
 
 def read_picture(path: Path) -> np.ndarray:

@@ -7,7 +7,7 @@ What is kept of a frame is a few numbers.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,22 +15,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from datasets.device import half_the_cores, torch_threads
 from datasets.errors import CounterfaceError, InputError
 from datasets.progress import Progress, silent
 from detect.evidence import Evidence
 from detect.explain import Explainer, region_heat, region_masks
 from detect.judge import THRESHOLD
 from detect.library import kind
-from detect.look import Seen, SeenRun, Tally, find, measure
+from detect.look import Found, Seen, SeenRun, Tally, find, measure
 from detect.results import ClipScore, FailedScore, Heatmap
-from detect.source import open_source
+from detect.source import Source, open_source
 from detect.summary import summarise
 
 if TYPE_CHECKING:
-    from detect.detector import Detector
+    from detect.detector import Detector, FaceScores
 
 DEFAULT_FRAMES = 32
-BATCH = 16
+BATCH = 8
 # What a result says of the detector, from its card.
 NAMED = ("name", "version", "calibrated_on")
 # Faces that may wait for the model, and frames that may wait for the finder.
@@ -64,7 +65,7 @@ def score_clip(
     path = Path(path)
     if frames < 1 or (every is not None and every < 1):
         raise InputError("At least one frame has to be scored: --frames and --every are 1 or more.")
-    source = open_source(path, frames, every, runs=_wants_runs(detector))
+    source = open_source(path, frames, every, runs=wants_runs(detector))
     # The marks are looked for beside the faces; what is found of one never enters into the other.
     beside = ThreadPoolExecutor(1)
     provenance = beside.submit(_provenance, path)
@@ -92,8 +93,7 @@ def score_clip(
     return ClipScore(
         file=str(path),
         **judged,
-        detector={key: detector.card[key] for key in ("name", "version", "calibrated_on")}
-        | {"kind": kind(detector.card)},
+        detector={key: detector.card[key] for key in NAMED} | {"kind": kind(detector.card)},
         frames_scored=tally.frames,
         frames_without_face=tally.empty,
         seconds=time.monotonic() - began,
@@ -122,6 +122,45 @@ def score_many(
     return found
 
 
+def score_found(found: Iterable[Found], detector: Detector, source: Source, tally: Tally, name: str) -> ClipScore:
+    """Score frames whose faces and tracks are known already: what :func:`score_clip` does after finding them.
+
+    For whoever scores the same moments many times: a frame may be another picture than the one in which its faces were
+    found, as long as they lie at the same places. No marks are looked for and no heatmaps are made.
+
+    Args:
+        found: in the order of time, as :func:`detect.look.find` gives them.
+        source: what is known of the file (:class:`detect.source.Source`); its frames are not read.
+        tally: of the counted frames.
+        name: what the result calls the file.
+    """
+    began = time.monotonic()
+    evidence: dict[int, Evidence] = {}
+    runs: dict[int, list[SeenRun]] = {}
+    unexplained = Unexplained(detector)
+    with _threads():
+        for batch in _batches(measure(iter(found), detector), runs, tally, lambda done: None):
+            _take(batch, detector, unexplained, evidence, [], set())
+    for track, own in evidence.items():
+        own.track_cues = _track_cues(runs.get(track, []))
+    return ClipScore(
+        file=name,
+        **summarise(evidence, detector, tally, source),
+        detector={key: detector.card[key] for key in NAMED} | {"kind": kind(detector.card)},
+        frames_scored=tally.frames,
+        frames_without_face=tally.empty,
+        seconds=time.monotonic() - began,
+        provenance={},
+    )
+
+
+class Unexplained(Explainer):
+    """Explains nothing, for scores that nobody looks at one by one."""
+
+    def heat(self, crops: np.ndarray, scores: FaceScores) -> None:
+        return None
+
+
 def _provenance(path: Path) -> dict[str, Any]:
     """What marks the file carries, as ``score --json`` reports it beside the score; they never enter into it.
 
@@ -129,7 +168,7 @@ def _provenance(path: Path) -> dict[str, Any]:
     """
     from datasets.provenance.verify import verify
 
-    found = verify(path)
+    found = verify(path, badge=False)
     said = found.to_json()
     return {
         "credentials": found.credentials.state,
@@ -141,21 +180,22 @@ def _provenance(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def _threads() -> Iterator[None]:
-    """OpenCV on one thread while a clip is gone through: the stages run beside each other, and its pictures are small.
+    """OpenCV on one thread while a clip is gone through, and PyTorch on half the cores.
 
-    The model keeps the threads that PyTorch has.
+    The stages run beside each other: on two cores a model that takes both waits for itself most of the time.
     """
     import cv2
 
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        yield
+        with torch_threads(half_the_cores()):
+            yield
     finally:
         cv2.setNumThreads(before)
 
 
-def _wants_runs(detector: Detector) -> bool:
+def wants_runs(detector: Detector) -> bool:
     """Whether the detector knows cues that only runs of frames have."""
     named = {*detector.card.get("cue_ranges", {}), *detector.card.get("clip", {}).get("names", ())}
     if not named:

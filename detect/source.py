@@ -94,7 +94,7 @@ def open_source(path: Path, frames: int, every: int | None, runs: bool) -> Sourc
         len(counted),
         len(counted) < len(times),
         False,
-        _coded_bits(path, info.width * info.height, float(info.rate)),
+        coded_bits(path, info.width * info.height, float(info.rate)),
         info.codec == "gif",
     )
 
@@ -133,7 +133,7 @@ def _marked(frames: Iterator[Frame], counted: Sequence[int] | set[int], run: dic
         yield Looked(frame, order, counts, run.get(frame.index))
 
 
-def _coded_bits(path: Path, pixels: int, rate: float) -> float | None:
+def coded_bits(path: Path, pixels: int, rate: float) -> float | None:
     """Coded bits a pixel and frame, by the stream's own rate, or the whole file's where a stream has none."""
     from datasets.video import open_container
 

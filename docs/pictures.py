@@ -79,6 +79,18 @@ def strip(workspace: Path) -> np.ndarray:
     return rows_of(list(rows.items()))
 
 
+def learning(root: Path) -> Path:
+    """A plain autoencoder while it learns the sample: the curve of its detectability, marked by who writes it."""
+    from detect.library import find
+    from evaluate.trajectory import trajectory
+    from evaluate.trajectoryreport import write
+
+    workspace = open_workspace(root)
+    if "df" not in workspace.models():
+        train(workspace, "df", Budget(steps=500), options={"size": 64, "likeness": "off"})
+    return write(workspace, trajectory(workspace, "df", [find(None)]))
+
+
 def mark() -> np.ndarray:
     """A frame of the sample before and after the watermark, and what was added, 16 times stronger."""
     from datasets.provenance.payload import mark_key, new_id
@@ -179,6 +191,7 @@ def main() -> None:
     write_picture(HERE / "mark.jpg", mark(), said, 90)
     write_picture(HERE / "drawn.jpg", drawn_pairs(), said_of_drawn(), 88)
     write_picture(HERE / "methods.jpg", by_method(workspace), said, 88)
+    shutil.copyfile(learning(workspace), HERE / "trajectory.jpg")
     report = (workspace / "result" / "report.html").resolve().as_uri()
     write_picture(HERE / "report.jpg", screenshot(report, (1200, 1080), 3, f"{workspace.resolve().parent}/"), said, 88)
     write_picture(HERE / "studio.jpg", studio(workspace), said, 88)

@@ -1,6 +1,6 @@
 """Make the screenshots of docs/dashboard.md from the sample: marked and signed like every other output.
 
-    python docs/screens.py demo
+    python docs/screens.py demo [PAGE ...]
 
 ``demo`` is a finished sample (``counterface demo``). A Chromium must be on the PATH.
 """
@@ -71,27 +71,35 @@ def main() -> None:
     from playwright.sync_api import sync_playwright
     from studiokit import Studio
 
-    root = Path(sys.argv[1] if len(sys.argv) > 1 else "demo").resolve()
+    root, asked = Path(sys.argv[1] if len(sys.argv) > 1 else "demo").resolve(), sys.argv[2:]
     results = read_results(open_workspace(root))
     studio = Studio(root.parent)
     try:
         video = str(results.video)
-        score = done("score", {"file": video, "frames": 32}, "Score suspect.mp4")
-        verified = done("verify", {"path": video, "name": "result.mp4"}, "Verify result.mp4")
-        done("quiz_clips", {"source": str(root)}, "Clips for the quiz")
-        done("learn_album", {"workspace": str(root)}, "Make the pictures of this page")
+        ids: dict[str, str] = {}
+        # What a page shows that a job made, with the page's name.
+        for page_name, kind, payload, title in (
+            ("suspect", "score", {"file": video, "frames": 32}, "Score suspect.mp4"),
+            ("verify", "verify", {"path": video, "name": "result.mp4"}, "Verify result.mp4"),
+            ("spot", "quiz_clips", {"source": str(root)}, "Clips for the quiz"),
+            ("learn", "learn_album", {"workspace": str(root)}, "Make the pictures of this page"),
+        ):
+            if not asked or page_name in asked:
+                ids[page_name] = done(kind, payload, title)
         with sync_playwright() as play:
             opened = play.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))
             for name, address, scheme, height in (
                 ("home", "", "light", 1180),
                 ("make", f"make?workspace={root}&step=composite", "light", 1040),
                 ("side-by-side", f"side-by-side?workspace={root}", "dark", 1240),
-                ("suspect", f"suspect?job={score}", "light", 1240),
-                ("verify", f"verify?job={verified}", "light", 1300),
+                ("suspect", f"suspect?job={ids.get('suspect')}", "light", 1240),
+                ("verify", f"verify?job={ids.get('verify')}", "light", 1300),
                 ("detectors", "detectors", "dark", 900),
                 ("learn", "learn", "light", 1240),
                 ("spot", "spot", "light", 1240),
             ):
+                if asked and name not in asked:
+                    continue
                 context = opened.new_context(viewport={"width": WIDTH, "height": height}, color_scheme=scheme)
                 page = context.new_page()
                 page.goto(f"{studio.address}/{address}")

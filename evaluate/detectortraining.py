@@ -111,7 +111,7 @@ def train_general(
         for note in bank.notes:
             tell(progress, note)
     held = held_people({pair.person for pair in pairs}, set(bank.who()) if bank else set(), drawn.seed)
-    material = _parted(pairs, bank, held, coverage)
+    material = parted(pairs, bank, held, coverage)
     made = make_recipe(name, material, drawn)
     fingerprint = hashlib.sha256(made.fingerprint().encode()).hexdigest()[:6]
     called = settings.name if settings.name != TrainSettings.name else f"{name}-{fingerprint}"
@@ -208,7 +208,8 @@ def held_people(in_pairs: set[str], in_faces: set[str], seed: int) -> set[str]:
     return held
 
 
-def _parted(pairs: list[PairSample], bank: Any, held: set[str], coverage: float) -> Material:
+def parted(pairs: list[PairSample], bank: Any, held: set[str], coverage: float) -> Material:
+    """The pairs, and the faces of a bank or None, with the held-out people apart; of one person alone, later frames."""
     words = BY_PEOPLE
     if pairs and not any(pair.person in held for pair in pairs):
         words = BY_TIME

@@ -7,9 +7,8 @@ are of either kind.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +16,20 @@ import numpy as np
 
 from datasets.atomic import write_text
 from datasets.errors import InputError
-from evaluate.intervals import DRAWS, bootstrap, clopper_pearson
-from evaluate.metrics import (
-    abstention,
-    auc,
-    average_precision,
-    brier,
-    ece,
-    ece_by_chance,
-    eer,
-    nll,
-    paired_accuracy,
-    tpr_at_fpr,
+from evaluate.intervals import DRAWS, clopper_pearson
+from evaluate.metrics import abstention, brier, ece, ece_by_chance, nll, paired_accuracy
+from evaluate.resampled import (
+    CURVE,
+    Resampled,
+    curve_draws,
+    ece_draws,
+    interval,
+    mean_draws,
+    resample,
+    weighted_curve,
 )
 
 VERDICTS = ("manipulated", "no manipulation found", "cannot tell")
-RATES = (0.01, 0.05)
 
 
 @dataclass(frozen=True)
@@ -80,24 +77,33 @@ class Figure:
         return {name: None if np.isnan(v) else round(v, 4) for name, v in asdict(self).items()}
 
 
-Statistic = Callable[[np.ndarray, np.ndarray], float]
+def figure(value: float, draws: np.ndarray, drawn: Resampled) -> Figure:
+    """A figure with the interval of its draws; none where there is one group alone."""
+    return Figure(value, *interval(draws, value)) if drawn.known else Figure(value)
 
 
-CURVE: dict[str, Statistic] = {"AUC": auc, "AP": average_precision, "EER": eer}
-CURVE |= {f"TPR at {rate:.0%} FPR": partial(tpr_at_fpr, fpr=rate) for rate in RATES}
-
-
-def _curve_figures(
-    label: np.ndarray, score: np.ndarray, groups: Sequence[str], only: Collection[str], draws: int
+def curve_figures(
+    label: np.ndarray,
+    score: np.ndarray,
+    groups: Sequence[str],
+    only: Collection[str] = CURVE,
+    draws: int = DRAWS,
+    seed: int = 0,
 ) -> dict[str, Figure]:
+    """AUC, AP, EER and TPR at 1 % and 5 % FPR of labels and scores (N,), or those named; empty with one class alone.
+
+    Args:
+        groups: (N,), what is drawn together for the intervals.
+
+    Raises:
+        ValueError: a score that is no number.
+    """
     if np.unique(label).size < 2:
         return {}
-
-    def of(statistic: Statistic) -> Figure:
-        interval = bootstrap(lambda rows: statistic(label[rows], score[rows]), groups, draws)
-        return Figure(statistic(label, score), *interval)
-
-    return {name: of(statistic) for name, statistic in CURVE.items() if name in only}
+    drawn = resample(groups, draws, seed)
+    values = weighted_curve(label, score, np.ones((1, len(label))))
+    spread = curve_draws(label, score, drawn)
+    return {name: figure(float(values[name][0]), spread[name], drawn) for name in CURVE if name in only}
 
 
 def scored_clips(judged: Iterable[Judged]) -> list[Judged]:
@@ -109,14 +115,14 @@ def clip_figures(judged: Sequence[Judged], only: Collection[str] = CURVE, draws:
     """AUC, AP, EER and TPR at 1 % and 5 % FPR of clips, or those named; empty where one class is missing."""
     kept = scored_clips(judged)
     label, score = np.array([one.label for one in kept]), np.array([one.probability for one in kept], dtype=np.float64)
-    return _curve_figures(label, score, [one.group for one in kept], only, draws)
+    return curve_figures(label, score, [one.group for one in kept], only, draws)
 
 
 def frame_figures(judged: Sequence[Judged], only: Collection[str] = CURVE, draws: int = DRAWS) -> dict[str, Figure]:
     """The same of single frames; intervals still draw whole groups of clips."""
     label = np.array([one.label for one in judged for _ in one.frames])
     score = np.array([p for one in judged for p in one.frames])
-    return _curve_figures(label, score, [one.group for one in judged for _ in one.frames], only, draws)
+    return curve_figures(label, score, [one.group for one in judged for _ in one.frames], only, draws)
 
 
 def couples(judged: Sequence[Judged]) -> list[tuple[Judged, Judged]]:
@@ -132,8 +138,9 @@ def paired_figure(judged: Sequence[Judged], draws: int = DRAWS) -> Figure | None
     if not both:
         return None
     fake, real = (np.array([pair[i].probability for pair in both], dtype=np.float64) for i in (0, 1))
-    interval = bootstrap(lambda rows: paired_accuracy(fake[rows], real[rows]), [f.group for f, _ in both], draws)
-    return Figure(paired_accuracy(fake, real), *interval)
+    drawn = resample([f.group for f, _ in both], draws)
+    above = (fake > real) + 0.5 * (fake == real)
+    return figure(paired_accuracy(fake, real), mean_draws(above, drawn), drawn)
 
 
 def overlap_figure(judged: Sequence[Judged], draws: int = DRAWS) -> Figure | None:
@@ -142,9 +149,8 @@ def overlap_figure(judged: Sequence[Judged], draws: int = DRAWS) -> Figure | Non
     if not kept:
         return None
     values = np.array([np.mean(one.overlap) for one in kept])
-    return Figure(
-        float(values.mean()), *bootstrap(lambda rows: float(values[rows].mean()), [one.group for one in kept], draws)
-    )
+    drawn = resample([one.group for one in kept], draws)
+    return figure(float(values.mean()), mean_draws(values, drawn), drawn)
 
 
 def verdict_counts(judged: Iterable[Judged]) -> dict[str, int]:
@@ -174,31 +180,34 @@ def calibration_figures(judged: Sequence[Judged], draws: int = DRAWS) -> dict[st
     if not kept:
         raise InputError("None of these clips has a score.")
     label, score = np.array([one.label for one in kept]), np.array([one.probability for one in kept], dtype=np.float64)
-    groups, answer = [one.group for one in kept], answers(kept)
-
-    def of(statistic: Callable[[np.ndarray], float], names: Sequence[str] = groups) -> Figure:
-        return Figure(statistic(np.arange(len(names))), *bootstrap(statistic, names, draws))
-
-    def without_answer(rows: np.ndarray) -> float:
-        error = abstention(label[rows], score[rows], answer[rows]).error
-        return float("nan") if error is None else error
-
-    found = {f"clip {name}": of(lambda r, f=f: f(label[r], score[r])) for name, f in _PROPER.items()}  # type: ignore[misc]
+    answer, drawn = answers(kept), resample([one.group for one in kept], draws)
+    found = {f"clip {name}": value for name, value in proper_figures(label, score, drawn).items()}
     found["clip ECE of a perfect calibration, by chance"] = Figure(ece_by_chance(score))
     frame_label = np.array([one.label for one in kept for _ in one.frames])
     frame_score = np.array([p for one in kept for p in one.frames])
-    owners = [one.group for one in kept for _ in one.frames]
-    if owners:
-        for name, f in _PROPER.items():
-            found[f"frame {name}"] = of(lambda r, f=f: f(frame_label[r], frame_score[r]), owners)  # type: ignore[misc]
-    found["error when all are answered"] = of(lambda r: abstention(label[r], score[r], answer[r]).error_of_all)
-    if not np.isnan(answer).all():
-        found["error of what is answered"] = of(without_answer)
-    found["coverage"] = of(lambda r: abstention(label[r], score[r], answer[r]).coverage)
+    if len(frame_score):
+        by_frame = resample([one.group for one in kept for _ in one.frames], draws)
+        found |= {f"frame {name}": v for name, v in proper_figures(frame_label, frame_score, by_frame).items()}
+    said = abstention(label, score, answer)
+    wrong = ((score >= 0.5) != label).astype(np.float64)
+    wrong_answer = np.where(np.isnan(answer), np.nan, answer != label)
+    found["error when all are answered"] = figure(said.error_of_all, mean_draws(wrong, drawn), drawn)
+    if said.error is not None:
+        found["error of what is answered"] = figure(said.error, mean_draws(wrong_answer, drawn), drawn)
+    found["coverage"] = figure(said.coverage, mean_draws((~np.isnan(answer)).astype(np.float64), drawn), drawn)
     return found
 
 
-_PROPER: dict[str, Statistic] = {"ECE": ece, "Brier": brier, "NLL": nll}
+def proper_figures(label: np.ndarray, probability: np.ndarray, drawn: Resampled) -> dict[str, Figure]:
+    """ECE, Brier score and NLL of labels and probabilities (N,), with intervals."""
+    squares = (np.asarray(probability) - label) ** 2
+    tiny = np.finfo(np.float64).eps
+    sure = np.clip(np.where(np.asarray(label) == 1, probability, 1 - np.asarray(probability)), tiny, 1)
+    return {
+        "ECE": figure(ece(label, probability), ece_draws(label, probability, drawn), drawn),
+        "Brier": figure(brier(label, probability), mean_draws(squares, drawn), drawn),
+        "NLL": figure(nll(label, probability), mean_draws(-np.log(sure), drawn), drawn),
+    }
 
 
 def write_judged(path: Path, judged: Iterable[Judged]) -> None:

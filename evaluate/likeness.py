@@ -12,9 +12,9 @@ from datasets.faces.align import align_affine, warp_crop
 from datasets.faces.finder import make_finder
 from datasets.faces.identity import IdentityEmbedding, aligned
 from datasets.faceset import FaceSet, load_arrays
-from datasets.progress import Progress, silent
+from datasets.progress import Progress, silent, tell
 from datasets.workspace import Workspace
-from evaluate.quality import Fidelity, consecutive, fidelity, nearer_to
+from evaluate.quality import Fidelity, consecutive, cosine, fidelity, nearer_to
 from synth.composite.session import Settings
 from synth.people import person_of
 from synth.pipeline import load_model
@@ -86,13 +86,28 @@ def swap_quality(
         raise InputError(f"No face of {faces.info.clip} was swapped, so there is nothing to measure.") from error
     nearer = to_source = to_destination = None
     if embedding is not None:
-        made, source, original = (embedding.embed(e) for e in (identities, _source_faces(workspace), originals))
+        made, source, original = (embedding.embed(e) for e in (identities, source_faces(workspace), originals))
         nearer = nearer_to(made, source, original)
-        to_source, to_destination = _cosine(made, source), _cosine(made, original)
+        to_source, to_destination = cosine(made, source), cosine(made, original)
     return SwapQuality(measured, nearer, to_source, to_destination, _sheet(tiles))
 
 
-def _source_faces(workspace: Workspace) -> list[np.ndarray]:
+def identity_network(progress: Progress = silent) -> IdentityEmbedding | None:
+    """The identity network where it is on this machine; None, and a sentence how to get it, where it is not."""
+    from datasets.weights import entry, folders, local
+
+    file, weights = local("mobilefacenet"), entry("mobilefacenet")
+    if file is None:
+        tell(
+            progress,
+            f"Identity is not measured: {weights.file} ({weights.megabytes} MB, {weights.licence}) is not here; fetch "
+            f"it with counterface weights fetch {weights.name}, or put it into {folders()[0]}.",
+        )
+        return None
+    return IdentityEmbedding(file)
+
+
+def source_faces(workspace: Workspace) -> list[np.ndarray]:
     """Faces of the source as identity networks take them, cut from its stored crops."""
     from datasets.faces.align import five_of_mesh
 
@@ -100,11 +115,6 @@ def _source_faces(workspace: Workspace) -> list[np.ndarray]:
     track, _ = person_of(workspace, "source", faces)
     arrays = load_arrays(faces, 224, 1.6, track, REFERENCES)
     return [aligned(i, five_of_mesh(p)) for i, p in zip(arrays.images, arrays.landmarks, strict=True)]
-
-
-def _cosine(those: np.ndarray, to: np.ndarray) -> float:
-    centre = to.mean(axis=0)
-    return float((those @ (centre / max(float(np.linalg.norm(centre)), 1e-9))).mean())
 
 
 def _tile(swapped: Swapped) -> np.ndarray:

@@ -13,33 +13,47 @@ CALIBRATION_BINS = 15
 SSIM_WINDOW, SSIM_SIGMA = 11, 1.5
 
 
-def _checked(label: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    label, score = np.asarray(label).astype(int).ravel(), np.asarray(score, dtype=np.float64).ravel()
+def _numbers(label: np.ndarray, score: np.ndarray, what: str) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and scores as flat float64 arrays of one length. Raises ValueError for what is no number."""
+    label, score = np.asarray(label, dtype=np.float64).ravel(), np.asarray(score, dtype=np.float64).ravel()
     if label.shape != score.shape:
-        raise ValueError(f"{label.size} labels and {score.size} scores")
+        raise ValueError(f"{label.size} labels and {score.size} {what}; as many are needed, at least one")
+    for name, values in (("labels", label), (what, score)):
+        if bad := int((~np.isfinite(values)).sum()):
+            raise ValueError(f"{bad} of {values.size} {name} are NaN or infinite")
+    return label, score
+
+
+def checked_scores(label: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Labels as int64 (N,) and scores as float64 (N,).
+
+    Raises:
+        ValueError: unequal lengths, NaN or infinity, other labels than 0 and 1, or one class alone.
+    """
+    label, score = _numbers(label, score, "scores")
     if not np.isin(label, (0, 1)).all() or np.unique(label).size != 2:
         raise ValueError("both classes are needed, as labels 0 and 1")
-    return label, score
+    return label.astype(int), score
 
 
 def auc(label: np.ndarray, score: np.ndarray) -> float:
     """Area under the ROC curve, of (N,) labels and scores."""
     from sklearn.metrics import roc_auc_score
 
-    return float(roc_auc_score(*_checked(label, score)))
+    return float(roc_auc_score(*checked_scores(label, score)))
 
 
 def average_precision(label: np.ndarray, score: np.ndarray) -> float:
     """Average precision, of (N,) labels and scores."""
     from sklearn.metrics import average_precision_score
 
-    return float(average_precision_score(*_checked(label, score)))
+    return float(average_precision_score(*checked_scores(label, score)))
 
 
 def _roc(label: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     from sklearn.metrics import roc_curve
 
-    false_positive, true_positive, _ = roc_curve(*_checked(label, score), drop_intermediate=False)
+    false_positive, true_positive, _ = roc_curve(*checked_scores(label, score), drop_intermediate=False)
     return false_positive, true_positive
 
 
@@ -58,6 +72,36 @@ def tpr_at_fpr(label: np.ndarray, score: np.ndarray, fpr: float) -> float:
     """The highest true positive rate that a threshold reaches with at most ``fpr`` false positives."""
     false_positive, true_positive = _roc(label, score)
     return float(true_positive[false_positive <= fpr + 1e-12].max())
+
+
+def accuracy(label: np.ndarray, score: np.ndarray, threshold: float) -> float:
+    """Share of (N,) scores on the right side of a threshold; at it and above is manipulated. One class is allowed."""
+    label, score = _numbers(label, score, "scores")
+    if not label.size:
+        raise ValueError("no scores")
+    return float(np.mean((score >= threshold) == (label == 1)))
+
+
+def balanced_accuracy(label: np.ndarray, score: np.ndarray, threshold: float) -> float:
+    """The mean of the two classes' accuracies at a threshold, of (N,) labels and scores."""
+    label, score = checked_scores(label, score)
+    said = score >= threshold
+    return float((said[label == 1].mean() + (~said[label == 0]).mean()) / 2)
+
+
+def best_threshold(label: np.ndarray, score: np.ndarray) -> float:
+    """The threshold of the best balanced accuracy (Youden, 1950), in the middle between the two scores beside it.
+
+    To be fixed on validation data and then kept: on the data that it is fixed on it flatters. Of several equally good
+    ones the lowest is taken.
+    """
+    label, score = checked_scores(label, score)
+    levels = np.unique(score)
+    middles = (levels[:-1] + levels[1:]) / 2 if len(levels) > 1 else levels
+    fake, real = np.sort(score[label == 1]), np.sort(score[label == 0])
+    caught = 1 - np.searchsorted(fake, middles, side="left") / len(fake)
+    passed = np.searchsorted(real, middles, side="left") / len(real)
+    return float(middles[int(np.argmax(caught + passed))])
 
 
 def paired_accuracy(fake: np.ndarray, real: np.ndarray) -> float:
@@ -99,7 +143,7 @@ def reliability(label: np.ndarray, probability: np.ndarray, bins: int = CALIBRAT
         label: (N,), 0 or 1; one class alone is allowed.
         probability: (N,) in [0, 1].
     """
-    label, probability = _probabilities(label, probability)
+    label, probability = checked_probabilities(label, probability)
     bin_of = _equal_mass(probability, bins)
     found = []
     for one in np.unique(bin_of):
@@ -109,10 +153,18 @@ def reliability(label: np.ndarray, probability: np.ndarray, bins: int = CALIBRAT
     return tuple(found)
 
 
-def _probabilities(label: np.ndarray, probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    label, probability = np.asarray(label, dtype=np.float64).ravel(), np.asarray(probability, dtype=np.float64).ravel()
-    if label.shape != probability.shape or not label.size:
-        raise ValueError(f"{label.size} labels and {probability.size} probabilities; as many are needed, at least one")
+def checked_probabilities(label: np.ndarray, probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and probabilities as float64 (N,); one class alone is allowed.
+
+    Raises:
+        ValueError: unequal lengths, none at all, NaN or infinity, labels that are neither 0 nor 1, or a probability
+            outside [0, 1].
+    """
+    label, probability = _numbers(label, probability, "probabilities")
+    if not label.size:
+        raise ValueError("0 labels and 0 probabilities; as many are needed, at least one")
+    if not np.isin(label, (0, 1)).all():
+        raise ValueError("labels are 0 and 1")
     if not ((probability >= 0) & (probability <= 1)).all():
         raise ValueError("probabilities lie between 0 and 1")
     return label, probability
@@ -135,7 +187,8 @@ def ece_by_chance(probability: np.ndarray, bins: int = CALIBRATION_BINS, draws: 
 
 def brier(label: np.ndarray, probability: np.ndarray) -> float:
     """Mean squared distance of probabilities (N,) to labels (N,)."""
-    return float(np.mean((np.asarray(probability, dtype=np.float64) - np.asarray(label)) ** 2))
+    label, probability = checked_probabilities(label, probability)
+    return float(np.mean((probability - label) ** 2))
 
 
 def nll(label: np.ndarray, probability: np.ndarray) -> float:
@@ -145,7 +198,7 @@ def nll(label: np.ndarray, probability: np.ndarray) -> float:
     """
     from sklearn.metrics import log_loss
 
-    label, probability = _probabilities(label, probability)
+    label, probability = checked_probabilities(label, probability)
     return float(log_loss(label.astype(int), probability, labels=[0, 1]))
 
 
@@ -166,6 +219,13 @@ def risk_coverage(wrong: np.ndarray, confidence: np.ndarray) -> tuple[np.ndarray
     last = np.flatnonzero(np.append(np.diff(confidence[order]) != 0, True))
     answered = last + 1.0
     return answered / len(wrong), np.cumsum(wrong[order])[last] / answered
+
+
+def risk_area(wrong: np.ndarray, confidence: np.ndarray) -> float:
+    """Area under the risk-coverage curve (Geifman et al., 2019): the mean risk over all coverages; ties answer
+    together, at their common risk."""
+    coverage, risk = risk_coverage(wrong, confidence)
+    return float((np.diff(coverage, prepend=0.0) * risk).sum())
 
 
 @dataclass(frozen=True)
@@ -191,7 +251,7 @@ def abstention(label: np.ndarray, probability: np.ndarray, answer: np.ndarray) -
         probability: (N,) in [0, 1].
         answer: (N,), 1 for manipulated, 0 for not, NaN for "cannot tell".
     """
-    label, probability = _probabilities(label, probability)
+    label, probability = checked_probabilities(label, probability)
     answer = np.asarray(answer, dtype=np.float64).ravel()
     if answer.shape != label.shape:
         raise ValueError(f"{label.size} labels and {answer.size} answers")

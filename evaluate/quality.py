@@ -101,59 +101,99 @@ def nearest(faces: list[Face], wanted: np.ndarray) -> Face | None:
     return min(meshed, key=lambda face: float(np.abs(face.box - wanted).sum()), default=None)
 
 
+@dataclass(frozen=True)
+class Compared:
+    """One frame's comparison: the meshes found in the swap and in the original, float32 (478, 3), and their errors."""
+
+    swap: np.ndarray
+    original: np.ndarray
+    pose: float
+    landmarks: float
+
+
+class FidelityMeter:
+    """Compares a swap with its original, frame after frame, in the clip's order.
+
+    Args:
+        finders: one for each of the two clips, for they follow the face from frame to frame.
+    """
+
+    def __init__(self, finders: tuple[FaceFinder, FaceFinder]) -> None:
+        self.finders = finders
+        self.poses: list[float] = []
+        self.marks: list[float] = []
+        self._still: np.ndarray | None = None
+        self._views: list[list[np.ndarray]] = [[], []]
+        self._differences: list[list[float]] = [[], []]
+        self._last = -1
+
+    def add(self, number: int, swap: np.ndarray, original: np.ndarray, box: np.ndarray) -> Compared | None:
+        """Take a frame; None where a face is missing. Over a gap in the numbers nothing is compared.
+
+        Args:
+            number: of the frame. swap, original: uint8 RGB (H, W, 3). box: of the face, xyxy.
+        """
+        if number != self._last + 1:
+            self._views = [[], []]
+            for finder in self.finders:
+                finder.reset()
+        self._last = number
+        found = [nearest(finder.find(image), box) for finder, image in zip(self.finders, (swap, original), strict=True)]
+        if found[0] is None or found[1] is None:
+            self._views = [[], []]
+            return None
+        made, true = (np.asarray(face.landmarks) for face in found)  # type: ignore[union-attr]
+        compared = Compared(made, true, pose_error(made, true), landmark_error(made, true))
+        self.poses.append(compared.pose)
+        self.marks.append(compared.landmarks)
+        self._still = still_points(true) if self._still is None else self._still
+        # Both are warped by the original's mesh: noise of the finder is no flicker of the swap.
+        for side, image in enumerate((swap, original)):
+            self._views[side] = [*self._views[side][-2:], steady_view(image, true, self._still)]
+            if len(self._views[side]) == 3:
+                self._differences[side].append(flicker(self._views[side], self._still))
+        return compared
+
+    def result(self) -> Fidelity:
+        """The means so far. Raises ValueError when no face was found in any pair."""
+        if not self.poses:
+            raise ValueError("no face was found in any of the pairs")
+        swap_flicker, original_flicker = (float(np.mean(d)) if d else 0.0 for d in self._differences)
+        return Fidelity(
+            len(self.poses), float(np.mean(self.poses)), float(np.mean(self.marks)), swap_flicker, original_flicker
+        )
+
+
 def fidelity(
     pairs: Iterable[tuple[int, np.ndarray, np.ndarray, np.ndarray]], finders: tuple[FaceFinder, FaceFinder]
 ) -> Fidelity:
     """Compare a swap with its original, frame after frame.
 
     Args:
-        pairs: (frame number, swap, original, box of the face), uint8 RGB (H, W, 3) twice and (4,), in the clip's
-            order. Over a gap in the numbers nothing is compared.
-        finders: one for each of the two clips, for they follow the face from frame to frame.
+        pairs: (frame number, swap, original, box of the face), see :meth:`FidelityMeter.add`.
 
     Raises:
         ValueError: no face was found in any pair.
     """
-    poses, marks = [], []
-    still: np.ndarray | None = None
-    views: list[list[np.ndarray]] = [[], []]
-    differences: list[list[float]] = [[], []]
-    last = -1
+    meter = FidelityMeter(finders)
     for number, swap, original, box in pairs:
-        if number != last + 1:
-            views = [[], []]
-            for finder in finders:
-                finder.reset()
-        last = number
-        found = []
-        for finder, image in zip(finders, (swap, original), strict=True):
-            found.append(nearest(finder.find(image), box))
-        if found[0] is None or found[1] is None:
-            views = [[], []]
-            continue
-        made, true = (np.asarray(face.landmarks) for face in found)  # type: ignore[union-attr]
-        poses.append(pose_error(made, true))
-        marks.append(landmark_error(made, true))
-        still = still_points(true) if still is None else still
-        # Both are warped by the original's mesh: noise of the finder is no flicker of the swap.
-        for side, image in enumerate((swap, original)):
-            views[side] = [*views[side][-2:], steady_view(image, true, still)]
-            if len(views[side]) == 3:
-                differences[side].append(flicker(views[side], still))
-    if not poses:
-        raise ValueError("no face was found in any of the pairs")
-    swap_flicker, original_flicker = (float(np.mean(d)) if d else 0.0 for d in differences)
-    return Fidelity(len(poses), float(np.mean(poses)), float(np.mean(marks)), swap_flicker, original_flicker)
+        meter.add(number, swap, original, box)
+    return meter.result()
 
 
 def nearer_to(embeddings: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
     """Share of the embeddings (N, D) whose cosine to the mean of ``first`` exceeds that to the mean of ``second``."""
+    return float((embeddings @ _centre(first) > embeddings @ _centre(second)).mean())
 
-    def centre(those: np.ndarray) -> np.ndarray:
-        middle = those.mean(axis=0)
-        return middle / max(float(np.linalg.norm(middle)), 1e-9)
 
-    return float((embeddings @ centre(first) > embeddings @ centre(second)).mean())
+def cosine(embeddings: np.ndarray, to: np.ndarray) -> float:
+    """Mean cosine of embeddings (N, D), each of length 1, to the mean of others."""
+    return float((embeddings @ _centre(to)).mean())
+
+
+def _centre(those: np.ndarray) -> np.ndarray:
+    middle = those.mean(axis=0)
+    return middle / max(float(np.linalg.norm(middle)), 1e-9)
 
 
 def consecutive(count: int, frames: int, runs: int = 4) -> Iterator[int]:

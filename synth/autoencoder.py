@@ -35,6 +35,7 @@ from synth.method import Budget, Rendered
 from synth.objective import PEOPLE, Batch, Objective
 from synth.recipe import FROM, Recipe, recipe_from, with_options
 from synth.sampling import Carried, Faces, mirrored, one_sided, recoloured, resized, yaw_weights
+from synth.snapshots import AUTO, MOST_PARAMETERS, NONE, keep_snapshot
 from synth.texture import Texture, carried, neutral_texture, shrunk, with_detail
 from synth.training import STATE, Run
 
@@ -130,7 +131,7 @@ class AutoencoderMethod:
             precision=self.recipe.precision,
             compile=self.recipe.compile,
             ema_decay=self.recipe.ema,
-            **self.loop,
+            **({"snapshots": self._usual_snapshots()} | self.loop),
         )
         # A training that goes on keeps the textures that its weights learned to depart from.
         self.textures = unpacked(run.kept, tuple(textures))
@@ -153,6 +154,22 @@ class AutoencoderMethod:
                 held = {who: splits[who][1] for who in PEOPLE}
                 show(step, contact_sheet(averaged(), faces, held, self._carrying(self.recipe.size), self.device))
 
+        said = {
+            "kind": "swap",
+            "version": 1,
+            "name": self.name,
+            "method": self.name,
+            **described(self.recipe),
+            "coverage": self.coverage,
+            "seed": self.seed,
+            "options": self.options,
+            "start": start,
+        }
+
+        def keep(step: int) -> None:
+            card = said | {"seconds": round(run.state.seconds, 1), "data": run.trained_on}
+            keep_snapshot(Path(folder), step, card, averaged().state_dict(), packed(self.textures))
+
         self.network.train()
         objective = Objective(run.net, self.recipe, self.device, self.adversary)
         with torch_threads():
@@ -164,22 +181,14 @@ class AutoencoderMethod:
                 measure,
                 draw if show else None,
                 self.measure_every,
+                snapshot=keep,
             )
         ssim = measure()
         self.network.load_state_dict(shown.network.state_dict())
         self.network.eval()
-        self.card = {
-            "kind": "swap",
-            "version": 1,
-            "name": self.name,
-            "method": self.name,
-            **described(self.recipe),
-            "coverage": self.coverage,
+        self.card = said | {
             "step": run.state.step,
             "seconds": round(run.state.seconds, 1),
-            "seed": self.seed,
-            "options": self.options,
-            "start": start,
             "notes": [*remarks, *run.notes],
             "device": self.device,
             "threads": thread_count(),
@@ -223,6 +232,9 @@ class AutoencoderMethod:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(note, {"start": said, "from": kept_word(word)})
         return said
+
+    def _usual_snapshots(self) -> str:
+        return AUTO if sum(p.numel() for p in self.network.parameters()) <= MOST_PARAMETERS else NONE
 
     def _faces(self, who: str, faces: FaceArrays) -> Faces:
         judged = who == "destination" and self.recipe.style > 0

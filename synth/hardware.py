@@ -16,8 +16,9 @@ from datasets.hardware import memory_sentence as memory_sentence
 from datasets.hardware import own_device as own_device
 from datasets.hardware import precision_name as precision_name
 from datasets.hardware import rank as rank
+from synth.snapshots import chosen_steps
 
-LOOP_OPTIONS = ("precision", "compile", "devices", "backups")
+LOOP_OPTIONS = ("precision", "compile", "devices", "backups", "snapshots")
 
 
 def loop_options(options: Mapping[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -41,6 +42,9 @@ def loop_options(options: Mapping[str, Any] | None) -> tuple[dict[str, Any], dic
         if said not in ("true", "false", "yes", "no", "1", "0", "on", "off"):
             raise InputError(f"compile is yes or no, not {loop['compile']!r}.")
         loop["compile"] = said in ("true", "yes", "1", "on")
+    if "snapshots" in loop:
+        loop["snapshots"] = str(loop["snapshots"]).lower()
+        chosen_steps(loop["snapshots"])
     for name, least in (("devices", 1), ("backups", 0)):
         if name in loop:
             if not str(loop[name]).isdigit() or int(loop[name]) < least:

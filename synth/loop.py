@@ -39,9 +39,10 @@ class Loop:
         show: Callable[[int], None] | None,
         measure_every: float,
         save_every: float,
+        snapshot: Callable[[int], None] | None = None,
     ) -> None:
         self.run, self.budget, self.progress = run, budget, progress
-        self.measure, self.show = measure, show
+        self.measure, self.show, self.snapshot = measure, show, snapshot
         self.measure_every, self.save_every = measure_every, save_every
         self.begun, self.before = time.monotonic(), run.state.seconds
         self.first = run.state.step
@@ -116,6 +117,8 @@ class Loop:
                 )
         run.say_events()
         run.hold()
+        if run.state.step == 0:
+            self._snapshot()
 
     def _step(self, batch: Any, loss_of: LossOf, stop: bool) -> Stepped:
         run = self.run
@@ -157,6 +160,7 @@ class Loop:
             if run.state.step > self.furthest + 200:
                 self.returns = 0
             self._report(stepped.loss, stepped.figures, stepped.part)
+            self._snapshot()
         # Several processes do not stop at the same moment by themselves: they agreed on it in the step.
         halt = stepped.stop or (run.hardware.world == 1 and stop.now)
         due = time.monotonic() - self.last_save >= self.save_every
@@ -169,6 +173,12 @@ class Loop:
         if halt:
             raise Interrupted(f"Training stopped at step {run.state.step}; the same command goes on from there.")
         return True
+
+    def _snapshot(self) -> None:
+        """Keep what the model can do now, if this step was chosen; the first process alone."""
+        run = self.run
+        if self.snapshot and run.hardware.rank == 0 and run.state.step in run.snapshots:
+            self.snapshot(run.state.step)
 
     def _skipped(self, why: str) -> bool:
         """Count a step that was left out; goes back, and returns False, after several in a row."""

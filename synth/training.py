@@ -31,6 +31,7 @@ from synth.loop import Batches, Loop
 from synth.method import Budget
 from synth.schedule import Ema as Ema
 from synth.schedule import Schedule as Schedule
+from synth.snapshots import chosen_steps, drop_after
 
 
 @dataclass
@@ -72,6 +73,7 @@ class Run:
             state that the run goes on from.
         precision, devices: see ``Hardware``.
         compile: whether torch.compile makes the model.
+        snapshots: at which steps ``train`` calls its ``snapshot``, see ``synth.snapshots``.
         backups: how many backups to keep, 0 for none; one is made every ``backup_every`` seconds and at the end.
         ema_decay, clip: see ``Learner``.
 
@@ -95,6 +97,7 @@ class Run:
         precision: str = "32",
         compile: bool = False,
         devices: int = 1,
+        snapshots: str = "none",
         backups: int = 3,
         backup_every: float = 600.0,
         ema_decay: float = 0.998,
@@ -105,6 +108,7 @@ class Run:
         self.begun_with, self.trained_on = dict(self.data), dict(self.data)
         self._changes: list[tuple[str, str]] = []
         self.backups, self.backup_every = backups, backup_every
+        self.snapshots = chosen_steps(snapshots)
         first = next(model.parameters(), None)
         self.hardware = Hardware(first.device.type if first is not None else "cpu", precision, devices)
         self.learner = Learner(model, self.hardware, schedule.rate, parts, optimizers, rates, ema_decay, clip, compile)
@@ -230,6 +234,8 @@ class Run:
         self.hardware.scale = header.get("scale", {})
         self.state = State(**{name: header[name] for name in vars(State()) if name in header})
         self.curves.drop_after(self.state.step)
+        if self.hardware.rank == 0:
+            drop_after(self.folder, self.state.step)
 
     def hold(self) -> None:
         """Keep the state as it is in memory, until there is one on disk, so that there is one to go back to."""
@@ -274,6 +280,7 @@ class Run:
         show: Callable[[int], None] | None = None,
         measure_every: float = 20.0,
         save_every: float = 60.0,
+        snapshot: Callable[[int], None] | None = None,
     ) -> None:
         """Train until the budget is used up.
 
@@ -285,6 +292,7 @@ class Run:
             measure: figures on held-out faces with the averaged weights.
             show: called with the step after each measuring, to draw a preview.
             measure_every, save_every: seconds.
+            snapshot: called with the step where one was chosen, to keep the averaged weights as they are then.
 
         Raises:
             Interrupted: Ctrl-C; the state is saved first.
@@ -294,7 +302,7 @@ class Run:
         if self.hardware.rank:
             progress = silent
         self._progress = progress
-        loop = Loop(self, budget, progress, measure, show, measure_every, save_every)
+        loop = Loop(self, budget, progress, measure, show, measure_every, save_every, snapshot)
         try:
             loop.go(batches, loss_of)
         except BaseException as error:

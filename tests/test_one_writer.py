@@ -19,7 +19,7 @@ PACKAGES = ("datasets", "synth", "detect", "evaluate", "ui")
 ENCODERS = frozenset(
     (
         *("imwrite", "imwritemulti", "imencode", "imencodemulti", "imsave", "VideoWriter", "save_image"),
-        *("write_video", "write_jpeg", "write_png", "encode_jpeg", "encode_png", "mimwrite", "mimsave"),
+        *("write_video", "write_jpeg", "write_png", "encode_jpeg", "encode_png", "mimwrite", "mimsave", "savefig"),
     )
 )
 IMAGE_LIBRARIES = ("PIL", "imageio", "tifffile", "ffmpeg", "moviepy", "torchvision.io", "skimage.io")
@@ -43,6 +43,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "evaluate/general/bank.py": {"imencode": "real faces that came in, aligned, a working file of a training; no swap"},
     "evaluate/general/portraits.py": {"imencode": "real faces that came in, working files of a training; no swap"},
     "evaluate/matching.py": {"datasets.encode": "the original, encoded as its swap was, in a temporary file"},
+    "evaluate/pictures.py": {"savefig": "charts of figures; those with faces in them go through the one writer"},
     "evaluate/players.py": {"datasets.encode": "a smaller copy of the original for the report; swaps go the other way"},
     "evaluate/views.py": {"imencode": "frames of the original and masks in the report; swaps go the other way"},
     "synth/pipeline.py": {"datasets.encode": "the swap mask: grey, lossless, no face in it"},

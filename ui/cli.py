@@ -13,7 +13,7 @@ import typer
 
 from datasets.atomic import disk_error
 from datasets.errors import CounterfaceError
-from ui.commands import consent, detectors, faces, judging, labelledsets, machine, making, merging, training
+from ui.commands import consent, detectors, evaluating, faces, judging, labelledsets, machine, making, merging, training
 from ui.commands.options import spread
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ training.register(app)
 merging.register(app)
 judging.register(app)
 detectors.register(app)
+evaluating.register(app)
 labelledsets.register(app)
 consent.register(app)
 machine.register(app)

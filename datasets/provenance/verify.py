@@ -216,8 +216,11 @@ class Verification:
         }
 
 
-def verify(path: Path, progress: Progress = silent) -> Verification:
+def verify(path: Path, progress: Progress = silent, badge: bool = True) -> Verification:
     """Look for every mark in a video or a picture. An unmarked file is an answer, not an error.
+
+    Args:
+        badge: look for the visible badge too; what a file is taken for does not rest on it.
 
     Raises:
         InputError: there is no such file, or it is neither a video nor a picture.
@@ -233,9 +236,9 @@ def verify(path: Path, progress: Progress = silent) -> Verification:
         credentials = read_credentials(path)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
-    badge, watermark, damaged = BadgeFound(False, 0, 0, None, 0.0), UNREAD, []
+    seen, watermark, damaged = BadgeFound(False, 0, 0, None, 0.0), UNREAD, []
     try:
-        badge = search_badge(path)
+        seen = search_badge(path) if badge else seen
     except InputError as error:
         # A damaged file that still shows Credentials is worth reporting; anything else is no media at all.
         if credentials.state == "none":
@@ -253,7 +256,7 @@ def verify(path: Path, progress: Progress = silent) -> Verification:
         credentials,
         watermark,
         matches.pop(watermark.id, None) if watermark.id else None,
-        badge,
+        seen,
         tuple(matches.values()),
         tuple(damaged),
         table,

@@ -176,9 +176,13 @@ def said_of_clips(judged: Judged) -> list[Answer]:
     return found
 
 
+def _auc_by_kind(logits: np.ndarray, labels: np.ndarray, kind: np.ndarray) -> dict[str, float]:
+    return {one: rank_auc(logits[kind == one], labels[kind == one]) for one in np.unique(kind).tolist()}
+
+
 def _abstention(probability: np.ndarray, logits: np.ndarray, labels: np.ndarray, kind: np.ndarray) -> Conformal:
     """Nobody knows how a suspect swap was made, so what counts as manipulated is what the hardest kind scores."""
-    aucs = {one: rank_auc(logits[kind == one], labels[kind == one]) for one in np.unique(kind).tolist()}
+    aucs = _auc_by_kind(logits, labels, kind)
     hardest = min(aucs, key=lambda one: aucs[one])
     told = (labels == 0) | (kind == hardest)
     return fit_conformal(probability[told], labels[told])
@@ -231,10 +235,7 @@ def write_general(
         if np.isfinite(real[:, i]).mean() > 0.5
     }
     own, other = probability[judged.labels == 1], probability[judged.labels == 0]
-    aucs = {
-        kind: rank_auc(logits[judged.kind == kind], judged.labels[judged.kind == kind])
-        for kind in np.unique(judged.kind).tolist()
-    }
+    aucs = _auc_by_kind(logits, judged.labels, judged.kind)
     card = {
         "name": name,
         "version": VERSION,

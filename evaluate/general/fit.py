@@ -139,7 +139,7 @@ def fit_networks(options: argparse.Namespace, bank: FaceCanvases, device: torch.
     forge = Forge(bank, pool, device, SIZE, COVERAGE, pixels_of(bank, device), copiers)
     settings = {k: str(v) for k, v in sorted(vars(options).items()) if k != "output"}
     identity = {"data": bank.fingerprint(), "settings": settings}
-    learners, first, steps = [], 1, options.steps
+    learners, done, steps = [], set[int](), options.steps
     for k in range(options.folds):
         torch.manual_seed(options.seed + k)
         built = build_model("timm_heatmap", options.weights, backbone=options.backbone, stride=4, width=options.width)
@@ -148,7 +148,10 @@ def fit_networks(options: argparse.Namespace, bank: FaceCanvases, device: torch.
         learner = _Learner(k, module, optimiser, Ema(module, options.ema), options.output / f"fold-{k}")
         kept = take_up(learner.folder, identity, module, optimiser, False, learner.ema)
         learners.append(learner)
-        first, steps = 1 + int(kept.get("step", 0)), kept.get("steps", steps)
+        done, steps = done | {int(kept.get("step", 0))}, kept.get("steps", steps)
+    if len(done) > 1:
+        raise InputError(f"The folds in {options.output} stopped at different steps: begin anew in another folder.")
+    first = 1 + done.pop()
     mean, std = (torch.tensor(built.normalisation[k], device=device).view(1, 3, 1, 1) for k in ("mean", "std"))
 
     def normal(images: torch.Tensor) -> torch.Tensor:

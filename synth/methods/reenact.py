@@ -75,6 +75,8 @@ class Reenact:
         schedule: Schedule | None = None,
     ) -> None:
         self.loop, own = loop_options(options)
+        if "snapshots" in self.loop:
+            raise InputError(f"{self.name} keeps no snapshots; leave --option snapshots out.")
         self.options = reenact_options(own)
         self.seed, self.batch, self.schedule = seed, batch, schedule or Schedule()
         self.device = pick_device(device)

@@ -9,10 +9,11 @@ import pytest
 from footage import Looped
 
 from benchmarks.detectors import main
-from benchmarks.judging import method_of, own_swaps
+from benchmarks.judging import own_swaps
 from benchmarks.ownset import make_set
 from datasets.errors import Refused
 from datasets.video import timestamps
+from evaluate.clipset import method_of
 
 
 def test_own_swaps_are_judged_and_their_scores_are_kept(

@@ -22,9 +22,9 @@ from benchmarks.judging import (
     plot_calibration,
     target_identity,
 )
-from benchmarks.scored import Scored
 from datasets.errors import InputError
 from evaluate.figures import Judged
+from evaluate.scored import Scored
 
 FAKE, REAL, UNSURE = "manipulated", "no manipulation found", "cannot tell"
 

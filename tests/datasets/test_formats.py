@@ -394,6 +394,19 @@ def test_an_archive_s_rows_are_looked_at_before_it_is_unpacked(tmp_path: Path) -
     assert not (tmp_path / "set").exists()
 
 
+@pytest.mark.parametrize("held", [{"level": 23}, {"frames": "many"}, {"consent": [1]}, {"start": True}, {"clip": None}])
+def test_a_row_whose_values_are_of_another_type_is_said(tmp_path: Path, held: dict[str, object]) -> None:
+    (tmp_path / "in").mkdir()
+    row = json.dumps({**vars(ClipRow("a", "c23", "a.mp4", "fake", "anna", "test")), **held}).encode()
+    with tarfile.open(tmp_path / "in" / "test-000000.tar", "w") as tar:
+        for name, content in (("a.mp4", b"clip"), ("a.json", row)):
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    with pytest.raises(InputError):
+        import_set(tmp_path / "in", "webdataset", tmp_path / "set")
+
+
 @pytest.mark.parametrize("held", [{"label": "fakee"}, {"label": "REAL", "split": "public"}])
 def test_a_label_or_split_of_dfdc_that_is_none_is_said(tmp_path: Path, held: dict[str, str]) -> None:
     clip(tmp_path / "in" / "a.mp4")

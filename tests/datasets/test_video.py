@@ -12,10 +12,21 @@ import numpy as np
 import pytest
 from footage import turn_by_quarter, write_clip
 
+from datasets import video
 from datasets.ahead import ahead
 from datasets.encode import ClipEncoder
 from datasets.errors import InputError
-from datasets.video import Frame, frames_at, is_picture, probe, read_frames, read_picture, spread, timestamps
+from datasets.video import (
+    Frame,
+    frames_at,
+    is_picture,
+    open_container,
+    probe,
+    read_frames,
+    read_picture,
+    spread,
+    timestamps,
+)
 
 COUNT = 60
 TIMES = np.concatenate([[0.0], np.cumsum(np.random.default_rng(1).choice([0.02, 0.04, 0.2], COUNT - 1))])
@@ -56,6 +67,41 @@ def test_chosen_frames_are_those_of_that_number(clip: Path, wanted: list[int]) -
     frames = list(frames_at(clip, wanted))
     assert [frame.index for frame in frames] == wanted == [number(frame.image) for frame in frames]
     assert np.allclose([frame.time for frame in frames], TIMES[wanted], atol=1e-4)
+
+
+@pytest.mark.parametrize("apart", [1, 7, 60])
+def test_seeking_passes_over_what_no_key_frame_parts_from_the_frame_before(
+    tmp_path: Path, apart: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, sought = tmp_path / "keys.mp4", list[int]()
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10, options={"g": str(apart), "sc_threshold": "0", "bf": "2"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for i in range(COUNT):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture(i), format="rgb24")))
+        container.mux(stream.encode(None))
+
+    class Watched:
+        def __init__(self, container: object) -> None:
+            self.container = container
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.container, name)
+
+        def __enter__(self) -> object:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self.container.close()  # type: ignore[attr-defined]
+
+        def seek(self, ticks: int, **options: object) -> None:
+            sought.append(ticks)
+            self.container.seek(ticks, **options)  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(video, "open_container", lambda path, real=open_container: Watched(real(path)))
+    wanted = [3, 5, 30, 55, 58]
+    assert [number(frame.image) for frame in frames_at(path, wanted)] == wanted
+    assert len(sought) == (1 if apart == 60 else 3)
 
 
 @pytest.mark.parametrize("count", [1, 4, COUNT, 10 * COUNT])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from timm.layers import Conv2dSame
 
 from datasets.errors import InputError
 from detect import backbones
@@ -79,6 +80,7 @@ def test_a_folded_network_answers_alike_and_has_fewer_layers(backbone: str) -> N
     quick, x = for_inference(module, 64), torch.rand(2, 3, 64, 64)
     norms = [sum(isinstance(m, torch.nn.BatchNorm2d) for m in one.modules()) for one in (module, quick)]
     assert norms[0] > 10 and norms[1] <= 1
+    assert not any(isinstance(m, Conv2dSame) for m in quick.modules())
     with torch.inference_mode():
         a, b = module(x), quick(x)
     assert torch.allclose(a.logit, b.logit, atol=1e-4) and torch.allclose(a.heat, b.heat, atol=1e-4)

@@ -250,7 +250,7 @@ def test_a_unit_that_takes_workers_down_is_given_up(built_set: Path) -> None:
 def kill_one(root: Path, found: object, killed: list[int]) -> None:
     """Wait until some units are done, then kill a worker that is in the middle of one."""
     rows = root / ".work" / "rows"
-    for _ in range(1200):
+    while not (root / "clips.jsonl").exists():
         if len(list(rows.rglob("*.json"))) >= 3:
             workers = found()  # type: ignore[operator]
             if workers:
@@ -300,10 +300,6 @@ def test_the_workers_of_a_killed_build_end_with_it(built_set: Path, tmp_path: Pa
     assert manifest_bytes(tmp_path / "set") == manifest_bytes(built_set)
 
 
-@pytest.mark.skipif(
-    not os.environ.get("COUNTERFACE_RAY_TESTS"),
-    reason="failed once on a machine that was held up, and is being looked into; COUNTERFACE_RAY_TESTS=1 runs it",
-)
 @pytest.mark.slow
 def test_ray_with_a_worker_killed_ends_in_the_same_manifest(built_set: Path, tmp_path: Path) -> None:
     pytest.importorskip("ray")

@@ -22,6 +22,8 @@ UNFORESEEN = "Something went wrong that was not foreseen ({kind}); the job's log
 def main(id: str) -> int:
     """Run a job and write its outcome; returns the exit code."""
     folder = store.folder_of(id)
+    # Whoever started the studio in the background may have had it ignored; a job must be able to stop.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=_follow_worker, daemon=True).start()
     about = store.json_of(folder / "job.json")
     try:

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evaluate.charts import FEW_POINTS, Chart
-from evaluate.report import score_chart
-from evaluate.results import Detectability
 
 # Readable on a light and on a dark page.
 COLOURS = {"swap": "#e0622a", "original": "#3b82d6", "one": "#159a8c", "two": "#a06cc0"}
@@ -51,13 +49,6 @@ def line_figure(chart: Chart, height: int = 280) -> Any:
     )
     figure.update_xaxes(title=chart.x_label, range=chart.x_range, showgrid=False, fixedrange=True)
     figure.update_yaxes(title=chart.y_label, range=chart.y_range, fixedrange=True)
-    return figure
-
-
-def score_figure(scores: Detectability, duration: float, now: float) -> Any:
-    """The score curves with a line at the moment that is shown."""
-    figure = line_figure(score_chart(scores, duration), height=300)
-    figure.add_vline(x=now, line_width=2, line_color="#8a8f96")
     return figure
 
 

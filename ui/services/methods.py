@@ -28,7 +28,7 @@ def known() -> dict[str, bool]:
     """The methods that there are, and whether each gets better with time."""
     from synth.method import methods
 
-    return {name: bool(kind.trains) for name, kind in methods().items()}
+    return {name: bool(getattr(kind, "trains", True)) for name, kind in methods().items()}
 
 
 def check(name: str, device: str, options: Mapping[str, Any]) -> None:

@@ -113,7 +113,7 @@ def serve(workspace: Path | None, port: int = PORT, host: str = ADDRESS) -> int:
     def stop(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     server = subprocess.Popen(command(workspace, port, host), env=environment)
     worker = start_worker(environment)
     pause, again, started = 1.0, 0.0, time.monotonic()
@@ -132,7 +132,8 @@ def serve(workspace: Path | None, port: int = PORT, host: str = ADDRESS) -> int:
     except KeyboardInterrupt:
         return 0
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         _end(server, worker, settings.stop_seconds)
 
 

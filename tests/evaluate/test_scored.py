@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.scored import Job, Scored, clips_in, detectors_tried, key_of, score_jobs
 from datasets.errors import InputError, Interrupted
+from evaluate.scored import Job, Scored, clips_in, detectors_tried, key_of, score_jobs
 
 
 class Scorer:
