@@ -110,6 +110,10 @@ def test_a_clip_is_kept_under_a_folder_of_its_own(made_workspace: Workspace) -> 
     assert found[0].path != found[1].path and found[0].path.name == "my_clip.mp4"
     assert (found[0].kind, found[0].width, found[0].frames, found[0].sound) == ("video", 192, 40, False)
     assert found[0].path.read_bytes() == content and allowed(found[0].path) == found[0].path.resolve()
+    access.drop_upload(made_workspace.clip("destination"))
+    access.drop_upload(found[0].path)
+    assert found[1].path.is_file() and not found[0].path.parent.exists()
+    assert made_workspace.clip("destination").is_file()
 
 
 def test_limits_hold(made_workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,6 +94,7 @@ def test_a_job_outlives_a_reload_its_worker_and_the_studio(watched: Watched, stu
     done = len((folder / "long").read_text())
     watched.holds(lambda: len((folder / "long").read_text()) > done)
 
+    page.goto("about:blank")
     studio.end()
     assert jobs.read(id).state == "queued", "it waits for the next start"
     studio.start()
@@ -166,8 +167,9 @@ def test_from_the_sample_to_a_result(watched: Watched, studio: Studio, folder: P
     watched.press("Bring back")
     watched.sees("of 200 faces")
     watched.press("On to the method")
-    page.get_by_label("Or a number of steps").fill("12")
-    page.get_by_label("Or a number of steps").press("Enter")
+    steps = page.get_by_role("spinbutton", name="Or a number of steps")
+    steps.fill("12")
+    steps.press("Enter")
     watched.settled()
     page.get_by_role("button", name="Train", exact=True).last.click()
     watched.sees("On to the composite", LONGEST_SECONDS)

@@ -161,6 +161,13 @@ def keep_upload(name: str, content: IO[bytes], kinds: tuple[str, ...] = ("video"
         raise
 
 
+def drop_upload(path: Path) -> None:
+    """Delete an upload that is needed no more; any other file is left alone."""
+    folder = path.resolve().parent
+    if folder.parent == (studio_home() / "uploads").resolve():
+        remove(folder)
+
+
 def look_at(path: Path, kinds: tuple[str, ...] = ("video", "picture")) -> Looked:
     """Look at a file from outside, in a process of its own with limits on time, memory, length and pixels.
 

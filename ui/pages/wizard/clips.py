@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from datasets.workspace import Workspace
 from ui.components.choose import choose
 from ui.components.look import plain
 from ui.pages.wizard.steps import go_to, next_button
-from ui.services.access import SUFFIXES, VIDEO_SUFFIXES, Looked, allowed, keep_upload, look_at
+from ui.services.access import SUFFIXES, VIDEO_SUFFIXES, Looked, allowed, drop_upload, keep_upload, look_at
 from ui.services.projects import new_project, record
 from ui.services.sample import sample_consent, sample_pair
 
@@ -63,6 +64,8 @@ def draw(workspace: Workspace | None) -> None:
 def _begin(source: list[Path], destination: Path, records: list[Consent]) -> None:
     with st.spinner("Copying the clips ..."):
         made = new_project(source, destination, records)
+    for clip in (*source, destination):
+        drop_upload(clip)  # the workspace has its own copy
     choose(str(made.root))
     go_to("faces")
     st.session_state.pop(TAKEN, None)
@@ -94,32 +97,37 @@ def _clips(role: str) -> list[Looked]:
     )
     if way == "On this machine":
         typed = st.text_input("Path of the file", key=f"path-{role}", placeholder="/folder/clip.mp4").strip()
-        return _one(lambda: look_at(allowed(typed), kinds)) if typed else []
+        return _once(f"{role} {_stamp(typed)}", lambda: look_at(allowed(typed), kinds)) if typed else []
     types = [suffix[1:] for suffix in (SUFFIXES if several else VIDEO_SUFFIXES)]
     files = st.file_uploader(
         "Clips or pictures" if several else "Clip", types, accept_multiple_files=several, key=f"upload-{role}"
     )
     given = files if isinstance(files, list) else [files] if files else []
-    taken: dict[str, Looked] = st.session_state.setdefault(TAKEN, {})
     found: list[Looked] = []
     for file in given:
-        if file.file_id in taken:
-            found += _said(taken[file.file_id])
-        else:
-            kept = _one(lambda file=file: keep_upload(file.name, file, kinds))  # type: ignore[misc]
-            found += kept
-            if kept:
-                taken[file.file_id] = kept[0]
+        found += _once(file.file_id, lambda file=file: keep_upload(file.name, file, kinds))  # type: ignore[misc]
     return found
 
 
-def _one(look: Any) -> list[Looked]:
+def _stamp(typed: str) -> str:
+    """Tells a file as it is now from another, and from itself when it has changed."""
     try:
-        with st.spinner("Looking at it ..."):
-            return _said(look())
-    except CounterfaceError as error:
-        st.error(plain(str(error)))
-        return []
+        return f"{typed} {Path(typed).expanduser().stat().st_mtime_ns}"
+    except (OSError, ValueError, RuntimeError):
+        return typed
+
+
+def _once(key: str, look: Callable[[], Looked]) -> list[Looked]:
+    """Look at a file, unless it was looked at before; refused, say why."""
+    taken: dict[str, Looked] = st.session_state.setdefault(TAKEN, {})
+    if key not in taken:
+        try:
+            with st.spinner("Looking at it ..."):
+                taken[key] = look()
+        except CounterfaceError as error:
+            st.error(plain(str(error)))
+            return []
+    return _said(taken[key])
 
 
 def _said(found: Looked) -> list[Looked]:
