@@ -73,7 +73,7 @@ def studio(made_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) 
     held.end()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1920, "dark")])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), pytest.param(1920, "dark", marks=pytest.mark.slow)])
 def test_side_by_side_moves_through_frames_and_talks_to_no_one(
     browser: Any, studio: Studio, width: int, scheme: str
 ) -> None:
@@ -106,7 +106,7 @@ def test_side_by_side_moves_through_frames_and_talks_to_no_one(
     page.get_by_role("button", name="Swap mask").click()
     assert page.locator(".player .over").first.is_visible()
     page.get_by_role("button", name="Magnifier").click()
-    pictures.first.hover()
+    page.locator(".player .view").first.hover()
     assert "matrix(3" in pictures.first.evaluate("e => getComputedStyle(e).transform")
 
     border = page.locator(".compare input")

@@ -81,7 +81,7 @@ def count(folder: Path, name: str, steps: int) -> str:
 
 
 def test_a_job_outlives_a_reload_its_worker_and_the_studio(watched: Watched, studio: Studio, folder: Path) -> None:
-    id, page = count(folder, "long", 150), watched.page
+    id, page = count(folder, "long", 110), watched.page
     page.goto(f"{studio.address}/suspect?job={id}")
     watched.sees("running for")
     page.reload()
@@ -99,19 +99,19 @@ def test_a_job_outlives_a_reload_its_worker_and_the_studio(watched: Watched, stu
     assert jobs.read(id).state == "queued", "it waits for the next start"
     studio.start()
     watched.holds(lambda: not jobs.read(id).open, LONGEST_SECONDS)
-    assert jobs.read(id).state == "done" and len((folder / "long").read_text()) == 150
+    assert jobs.read(id).state == "done" and len((folder / "long").read_text()) == 110
     page.goto(f"{studio.address}/suspect?job={id}")
     watched.sees("done in")
 
 
 def test_a_job_is_stopped_and_gone_on_with(watched: Watched, studio: Studio, folder: Path) -> None:
-    id, page = count(folder, "stopped", 400), watched.page
+    id, page = count(folder, "halted", 400), watched.page
     page.goto(f"{studio.address}/suspect?job={id}")
     watched.sees("running for")
     watched.press("Stop")
+    watched.holds(lambda: jobs.read(id).state == "cancelled")
     watched.sees("stopped")
-    assert jobs.read(id).state == "cancelled"
-    (folder / "stopped").write_text("x" * 395)
+    (folder / "halted").write_text("x" * 395)
     watched.press("Go on")
     watched.holds(lambda: jobs.read(id).state == "done")
 
