@@ -14,15 +14,31 @@ import sys
 import time
 from pathlib import Path
 
+from datasets.errors import CounterfaceError
 
-def main() -> None:
+
+def main() -> int:
+    options = _parsed()
+    try:
+        measure(options)
+    except CounterfaceError as error:
+        print(f"\nbenchmarks.robustness: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--detector")
     parser.add_argument("--clips", type=int, default=20)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--cache", type=Path)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Score, and print the curves and the time."""
     from detect.library import find
     from evaluate import robustnessreport
     from evaluate.clipset import labelled_clips, some
@@ -57,4 +73,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -95,7 +95,7 @@ def main() -> None:
                 ("suspect", f"suspect?job={ids.get('suspect')}", "light", 1240),
                 ("verify", f"verify?job={ids.get('verify')}", "light", 1300),
                 ("detectors", "detectors", "dark", 900),
-                ("learn", "learn", "light", 1240),
+                ("learn", "learn", "light", 1000),
                 ("spot", "spot", "light", 1240),
             ):
                 if asked and name not in asked:

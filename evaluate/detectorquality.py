@@ -28,6 +28,7 @@ from evaluate.figures import (
 )
 from evaluate.intervals import DRAWS, clopper_pearson
 from evaluate.metrics import (
+    CALIBRATION_BINS,
     abstention,
     accuracy,
     balanced_accuracy,
@@ -44,6 +45,8 @@ SHORT = {"AUC": "auc", "AP": "ap", "EER": "eer", "TPR at 1% FPR": "tpr@fpr=0.01"
 WIDTHS = (64, 96, 128, 192)
 # Draws for the frames of one kind of clips, of which there are many.
 KIND_FRAME_DRAWS = 200
+# Clips a bin of the reliability plot, at least.
+BIN_MASS = 8
 OWN_THRESHOLD = 0.5
 OWN_WORDS = "the detector's own calibration"
 VALIDATION_WORDS = "the clips of the part val, which are in no figure"
@@ -210,7 +213,8 @@ def _at_threshold(validation: Sequence[Measured], label: np.ndarray, said: np.nd
 
 
 def _bins(label: np.ndarray, said: np.ndarray) -> list[dict[str, float]]:
-    return [vars(one) for one in reliability(label, said)]
+    """For the plot: fewer bins where there are few clips, for a bin of two says nothing."""
+    return [vars(one) for one in reliability(label, said, max(2, min(CALIBRATION_BINS, len(said) // BIN_MASS)))]
 
 
 def _frame_bins(kept: Sequence[Judged]) -> list[dict[str, float]]:

@@ -124,7 +124,7 @@ def write_report(path: Path, head: Mapping[str, Any], found: Mapping[str, Any]) 
 
 def _calibration_rows(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
     ends, frames = found["intervals"], found["frame_calibration"]
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for key, name in (("ece", "ECE"), ("brier", "Brier score"), ("nll", "negative log-likelihood")):
         own = frames.get(key, {"value": None, "interval": None})
         rows.append((name, with_interval(found[key], ends[key]), with_interval(own["value"], own["interval"])))
@@ -143,7 +143,7 @@ def _calibration_rows(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 
 def _slice_table(found: Mapping[str, Any]) -> tuple[Sequence[str], list[tuple[str, ...]]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for title, kinds in slices(found):
         for kind, row in kinds.items():
             ends = row["intervals"].get("paired_accuracy")

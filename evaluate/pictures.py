@@ -24,7 +24,7 @@ DPI = 160
 INK, SOFT, LINE, GRID = "#1b2026", "#59626c", "#dfdcd5", "#ebe8e2"
 SWAP, ORIGINAL, ONE, TWO = "#c2410c", "#1d5fa8", "#0f766e", "#7c3f98"
 COLOURS = (ORIGINAL, SWAP, ONE, TWO, "#8a6d1d", "#8a8f96", "#b0336b", "#3f7d20")
-LOOK = {
+LOOK: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.edgecolor": LINE,

@@ -128,7 +128,9 @@ def _run(units: Mapping[int, Unit], cache: Path, workers: int, progress: Progres
     failed: dict[int, str] = {}
     try:
         # In this process each score is told as it is made; others are asked for theirs by the clock.
-        work = partial(score_unit, told=tick) if min(workers, len(units)) <= 1 else score_unit
+        work: Callable[[Unit], int] = score_unit
+        if min(workers, len(units)) <= 1:
+            work = partial(score_unit, told=tick)
         for number, said in in_processes(units, work, workers, tick):
             tick()
             if isinstance(said, str):
@@ -185,7 +187,7 @@ def robustness(
     whole = [(c, s) for c, s in zip(clips, scores, strict=True) if all(one.name in s for one in wanted)]
     if not whole:
         raise InputError("None of the clips could be scored under every condition.")
-    rows = []
+    rows: list[dict[str, Any]] = []
     for condition in wanted:
         judged = [
             Judged(c.name, c.group, int(c.fake), s[condition.name].probability, s[condition.name].verdict,
@@ -193,7 +195,7 @@ def robustness(
             for c, s in whole
         ]  # fmt: skip
         rows.append(
-            {"condition": condition.name, "family": condition.family, "level": condition.level}
+            dict[str, Any](condition=condition.name, family=condition.family, level=condition.level)
             | {"setting": condition.setting}
             | slice_figures(judged, draws, min(draws, 200))
             | _means(judged)

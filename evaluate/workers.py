@@ -10,7 +10,9 @@ from typing import TypeVar
 
 from datasets.errors import CounterfaceError
 
-K, U, R = TypeVar("K"), TypeVar("U"), TypeVar("R")
+K = TypeVar("K")
+U = TypeVar("U")
+R = TypeVar("R")
 TICK_SECONDS = 2.0
 
 

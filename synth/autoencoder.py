@@ -119,6 +119,7 @@ class AutoencoderMethod:
         if start != UNKNOWN:
             tell(progress, f"{start[0].upper()}{start[1:]}.")
         pair, shown = Pair(self.network), Pair(self._fresh())
+        loop: dict[str, Any] = {"snapshots": self._usual_snapshots()}
         run = Run(
             pair,
             folder,
@@ -131,7 +132,7 @@ class AutoencoderMethod:
             precision=self.recipe.precision,
             compile=self.recipe.compile,
             ema_decay=self.recipe.ema,
-            **({"snapshots": self._usual_snapshots()} | self.loop),
+            **(loop | self.loop),
         )
         # A training that goes on keeps the textures that its weights learned to depart from.
         self.textures = unpacked(run.kept, tuple(textures))

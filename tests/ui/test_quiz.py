@@ -65,6 +65,7 @@ def test_an_answer_survives_a_line_that_was_cut_off(own_rounds: Path) -> None:
     own_rounds.write_text(own_rounds.read_text() + '{"round": "cut o')
     quiz.answer(CLIPS[1], "s", "p", "fake", 0.5, 1)
     assert [one.label for one in quiz.rounds()] == ["fake", "real"]
+    assert all(json.loads(line) for line in own_rounds.read_text().splitlines()), "every line is an answer"
 
 
 def test_what_can_not_be_answered_is_refused() -> None:

@@ -38,22 +38,25 @@ STYLE = """<style>
 .cf-card li { margin: .15rem 0; overflow-wrap: anywhere; }
 .cf-card .small, .cf-small { font-size: .88rem; opacity: .8; }
 .cf-card dl, .cf-dl { display: grid; grid-template-columns: minmax(0, max-content) minmax(4.5rem, 1fr);
-  gap: .25rem 1rem; margin: .5rem 0 0; padding: 0; font-size: .92rem; }
+  gap: .25rem 1rem; margin: .5rem 0 0 !important; padding: 0 !important; font-size: .92rem; }
 .cf-card dt, .cf-dl dt { opacity: .78; margin: 0; padding: 0; }
 .cf-card dd, .cf-dl dd { margin: 0; overflow-wrap: break-word; min-width: 0; }
 .st-key-recipe-text textarea { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace;
   font-size: .88rem; }
-.cf-tree, .cf-tree ul { list-style: none; margin: 0; padding: 0; }
-.cf-tree ul { margin-left: 1.35rem; border-left: 2px solid rgba(128,134,142,.45); }
+.cf-tree, .cf-tree ul { list-style: none; margin: 0 !important; padding: 0 !important; }
+.cf-tree li { margin: 0 !important; }
+.cf-tree ul { margin-left: 1.35rem !important; }
 .cf-tree ul > li { position: relative; padding: .45rem 0 0 1.35rem; }
 .cf-tree ul > li::before { content: ""; position: absolute; left: 0; top: 1.75rem; width: 1.2rem;
-  border-top: 2px solid rgba(128,134,142,.45); }
-.cf-tree ul > li:last-child::after { content: ""; position: absolute; left: -2px; top: calc(1.75rem + 2px); bottom: 0;
-  border-left: 2px solid var(--cf-page, transparent); }
+  border-top: 2px solid rgba(128,134,142,.55); }
+.cf-tree ul > li::after { content: ""; position: absolute; left: 0; top: 0; bottom: 0;
+  border-left: 2px solid rgba(128,134,142,.55); }
+.cf-tree ul > li:last-child::after { bottom: auto; height: calc(1.75rem + 1px); }
 .cf-node { display: inline-block; min-width: 15rem; max-width: 100%; border: 1px solid rgba(128,134,142,.38);
   border-left: 5px solid var(--tone); border-radius: 9px; padding: .45rem .85rem; }
 .cf-node b { overflow-wrap: anywhere; } .cf-node span { display: block; font-size: .87rem; opacity: .82; }
 [data-testid="stMainBlockContainer"] h3 { font-size: 1.4rem; }
+[data-testid="stMetricValue"] { font-size: 1.55rem; }
 .cf-card details { margin-top: .45rem; } .cf-card summary { cursor: pointer; font-size: .92rem; }
 .cf-strip { display: grid; grid-template-columns: max-content 1fr; gap: .5rem 1rem; align-items: center;
   font-size: .92rem; }
@@ -69,7 +72,7 @@ STYLE = """<style>
   background: var(--tone); }
 .cf-scale u { position: absolute; top: 0; bottom: 0; border-left: 2px dashed rgba(128,134,142,.75); }
 .cf-limits { position: relative; height: 20px; font-size: .8rem; }
-.cf-limits em { position: absolute; transform: translateX(-50%); font-style: normal; white-space: nowrap;
+.cf-limits em { position: absolute; padding: 0 .25rem; font-style: normal; white-space: nowrap;
   opacity: .85; }
 .cf-crowd { display: grid; grid-template-columns: repeat(50, 1fr); gap: 3px; max-width: 720px; margin: .3rem 0 .5rem; }
 .cf-crowd i { aspect-ratio: 1; border-radius: 50%; border: 1.5px solid rgba(128,134,142,.55); }
@@ -140,6 +143,8 @@ def rows_html(held: Sequence[tuple[str, str]]) -> str:
     return "".join(f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in held)
 
 
+# Limits nearer than so many per cent of the scale have their names on either side.
+CLOSE = 20
 STATE_TONES: Mapping[str, Tone] = {"trusted": "good", "valid": "info", "invalid": "bad", "none": "plain"}
 
 
@@ -223,7 +228,16 @@ def dots(held: Sequence[Dot], low: float, high: float, lines: Sequence[tuple[flo
         return 100 * (min(max(value, low), high) - low) / (high - low)
 
     limits = "".join(f'<u style="left: {at(value):.2f}%"></u>' for value, _ in lines)
-    names = "".join(f'<em style="left: {at(value):.2f}%">{escape(said)}</em>' for value, said in lines)
+    places = [at(value) for value, _ in lines]
+    names = ""
+    for number, (value, said) in enumerate(lines):
+        crowded = [
+            other - at(value) for k, other in enumerate(places) if k != number and abs(other - at(value)) < CLOSE
+        ]
+        # At an end, or beside another limit, a name stands on the side where there is room.
+        shift = -100 if at(value) > 95 or any(gap > 0 for gap in crowded) else -50
+        shift = 0 if at(value) < 5 or any(gap < 0 for gap in crowded) else shift
+        names += f'<em style="left: {at(value):.2f}%; transform: translateX({shift}%)">{escape(said)}</em>'
     drawn = [f'<span></span><div class="cf-limits">{names}</div><span></span>']
     for dot in held:
         whisker = ""

@@ -74,7 +74,10 @@ def _card(sheet: Sheet, measured: Sequence[Study], first: bool) -> None:
                 st.markdown(f"**Answers** {plain(sheet.answers)}.")
         with right:
             parts.rows(sheet.figures or [("Measured", "nothing was measured when it was made")])
-            st.caption("Measured when it was made, on people who were kept out of its training.")
+            st.caption(
+                "Measured when it was made, on people kept out of its training and on swaps of the kinds that it "
+                "learned from. On good swaps by other programs a detector is weaker."
+            )
         with st.expander("More of its card"):
             parts.rows(sheet.rows)
         for study in measured[:1]:

@@ -18,6 +18,7 @@ from ui.components.look import head, pictures, plain
 from ui.services import quiz, quizsources, sample
 from ui.services.quiz import Round, Tally
 from ui.services.quizclips import QuizClip, ready
+from ui.settings import studio_settings
 
 SWAPPED, NOT = "Swapped", "Not swapped"
 LABELS = {"fake": "a face was swapped in it", "real": "no face was swapped in it"}
@@ -177,7 +178,7 @@ def _why(clip: QuizClip, clips: list[QuizClip]) -> None:
         if Path(one["file"]).is_file()
     ]
     if shown:
-        pictures(shown, 200)
+        pictures(shown, 185)
     else:
         st.write("There are no pictures of this clip: the detector found no face, or may show none.")
     if clip.cues:
@@ -256,7 +257,8 @@ def _scores(player: str) -> None:
         if st.button("Delete mine", disabled=not own):
             quiz.forget(player)
             st.rerun()
-        if st.button("Delete everyone's"):
+        # Where others reach this studio, nobody deletes what is theirs.
+        if not studio_settings().public and st.button("Delete everyone's"):
             quiz.forget()
             st.rerun()
 

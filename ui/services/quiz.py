@@ -132,11 +132,13 @@ def answer(clip: QuizClip, sitting: str, player: str, guess: Guess, confidence: 
     file = rounds_file()
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("a", encoding="utf-8") as held:
+        with file.open("a+b") as held:
             fcntl.flock(held, fcntl.LOCK_EX)
-            # A line that a kill cut off must not take this one with it.
-            whole = file.stat().st_size == 0 or file.read_bytes()[-1:] == b"\n"
-            held.write(("" if whole else "\n") + json.dumps(asdict(made), ensure_ascii=False) + "\n")
+            held.seek(0)
+            before = held.read()
+            if not before.endswith(b"\n"):
+                held.truncate(before.rfind(b"\n") + 1)  # what a kill cut off is no answer
+            held.write(json.dumps(asdict(made), ensure_ascii=False).encode() + b"\n")
     except OSError as error:
         raise InputError(f"The answer could not be kept in {file}: {error.strerror}.") from error
     return made

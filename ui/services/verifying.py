@@ -63,7 +63,7 @@ def look(path: Path, name: str, progress: Progress = silent) -> dict[str, Any]:
         "answer": found.to_json() | {"file": name},
         "headline": found.headline,
         "tone": tone(found),
-        "findings": [asdict(finding) for finding in found.findings],
+        "findings": [asdict(finding) | {"points": list(finding.points)} for finding in found.findings],
         "tree": None if tree is None else tree.to_json() | {"title": name},
         "stored_tree": None if stored is None else stored.to_json(),
         "seconds": None if is_picture(path) else _seconds(path),

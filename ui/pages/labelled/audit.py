@@ -70,7 +70,7 @@ def _outcome(held: Mapping[str, Any]) -> None:
             f"on. An AUC of .5 is chance; above {LIMIT:g} it has found a shortcut that a detector would learn, too."
         )
         parts.dots(
-            [_dot(one) for one in probes if one.get("auc") is not None], 0.2, 1.0, [(0.5, "chance"), (LIMIT, "limit")]
+            [_dot(one) for one in probes if one.get("auc") is not None], 0.3, 0.9, [(0.5, "chance"), (LIMIT, "limit")]
         )
     remarks = list(held.get("remarks") or [])
     if remarks:

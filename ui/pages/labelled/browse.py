@@ -44,6 +44,10 @@ def draw(folder: Path) -> None:
         selection_mode="single-row",
         on_select="rerun",
         key="rows",
+        column_config={
+            "kB": st.column_config.NumberColumn(format="localized"),
+            "seconds": st.column_config.NumberColumn(format="%.2f"),
+        },
     )
     picked = list(chosen["selection"]["rows"])  # type: ignore[index]
     row = shown[picked[0]] if picked and picked[0] < len(shown) else _first(shown)

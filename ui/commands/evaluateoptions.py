@@ -1,0 +1,56 @@
+"""Options and checks that the commands of ``counterface evaluate`` share."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from datasets.errors import InputError
+
+DetectorName = Annotated[
+    str, typer.Argument(metavar="NAME", help="A detector's name, its folder, or a workspace.", show_default=False)
+]
+Dataset = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DATASET",
+        help="A labelled data set; a folder with folders real and fake; or a folder of workspaces with results.",
+        show_default=False,
+    ),
+]
+Report = Annotated[
+    Path | None, typer.Option("--report", metavar="FILE.html", help="Write a page with pictures and tables.")
+]
+Picture = Annotated[Path | None, typer.Option("--picture", metavar="FILE.png", help="Write the picture here.")]
+Cache = Annotated[Path | None, typer.Option("--cache", metavar="FILE", help="Where scores are kept; else the usual.")]
+Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes, one thread each.")]
+Draws = Annotated[int, typer.Option("--draws", min=100, help="Draws of the bootstrap.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Everything random comes from it.")]
+Split = Annotated[
+    str | None,
+    typer.Option(
+        "--split",
+        metavar="train|val|test|all",
+        help="Of a data set, the part to measure on; test where there is one. val fixes the threshold.",
+    ),
+]
+
+
+def command_line() -> str:
+    """The command as it was typed, for whoever wants to make a study again."""
+    return shlex.join(["counterface", *sys.argv[1:]])
+
+
+def check_outputs(force: bool, report: Path | None = None, picture: Path | None = None) -> None:
+    """Raise InputError when an output can't be written, before any work is done."""
+    from datasets.atomic import refuse_overwrite
+
+    for path, endings in ((report, (".html", ".htm")), (picture, (".png",))):
+        if path is not None:
+            if path.suffix.lower() not in endings:
+                raise InputError(f"{path} must end in {endings[0]}.")
+            refuse_overwrite(path, force)
