@@ -187,31 +187,15 @@ def evaluate_trajectory(
     quiet: Quiet = False,
 ) -> None:
     """The pair over time: how detectable a swap is at steps of its training, with the frames beside the curve."""
-    from datasets.atomic import write_json as write_file
-    from datasets.checkpoint import CARD
     from datasets.workspace import open_workspace
-    from detect.library import find
     from evaluate import trajectoryreport
-    from evaluate.likeness import identity_network
-    from evaluate.study import study
-    from evaluate.trajectory import FILE, trajectory
+    from ui.services.trajectory import measure
 
     check_outputs(force, report)
-    opened = open_workspace(workspace)
-    method = method or next(iter(sorted(opened.models(), key=lambda name: name != "quick96")), "quick96")
-    folders = [find(name) for name in detectors or ()]
-    if not folders:
-        own = [opened.detector] if (opened.detector / CARD).is_file() else []
-        folders = [find(None), *own]
     with Console(quiet) as console:
-        found = trajectory(
-            opened, method, folders, embedding=identity_network(console), device=device, progress=console
+        head, whole, picture = measure(
+            open_workspace(workspace), method, detectors or (), command_line(), device, console
         )
-    hashes = {f"the detector {one['name']}": one["sha256"] for one in found["detectors"]}
-    head = study("trajectory", command_line(), opened.seed, {"method": method}, hashes)
-    whole = head | found | {"picture": trajectoryreport.PICTURE}
-    picture = trajectoryreport.write(opened, whole)
-    write_file(opened.result / FILE, whole)
     if report is not None:
         trajectoryreport.write_report(report, head, whole, picture)
     write_json(whole, json)

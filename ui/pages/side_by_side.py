@@ -10,15 +10,18 @@ import streamlit as st
 from datasets.errors import CounterfaceError
 from evaluate import wording
 from evaluate.report import training_charts
+from ui import jobs
 from ui.components.choose import chosen
 from ui.components.compare import compare
 from ui.components.frames import moment
+from ui.components.jobs import job_panel
 from ui.components.links import link
 from ui.components.look import head, picture, plain, points
 from ui.components.pair import figures, pair_player
 from ui.components.strip import strip
 from ui.pages.charts import PLAIN_CHART, line_figure
 from ui.services import workspaces
+from ui.services.making import latest
 from ui.services.sample import sample_root
 from ui.services.trajectory import trajectory
 from ui.services.workspaces import Opened
@@ -154,8 +157,7 @@ def _training(held: Opened) -> None:
             with box:
                 picture(one.frame.read_bytes(), f"The swap after {one.step} steps", f"{one.step} steps · {one.words}")
     elif held.ready:
-        st.info("How detectable the swap was at each step of its training was not measured yet.")
-        st.code(f"counterface evaluate trajectory {held.results.workspace.root}", language=None)
+        _measure(held)
     charts = training_charts(held.results)
     if not charts:
         st.write("Nothing is trained here yet.")
@@ -171,6 +173,20 @@ def _training(held: Opened) -> None:
                 "Rows of faces from the training",
                 "The last preview of the training: source, redrawn; destination, redrawn; swap.",
             )
+
+
+def _measure(held: Opened) -> None:
+    """Offer to measure detectability against training step, or show the job that does."""
+    workspace = held.results.workspace
+    job = latest("trajectory", workspace)
+    if job is not None and job.state != "done":
+        job_panel(job.id)
+        return
+    st.write("How detectable the swap was at each step of its training was not measured yet.")
+    if st.button("Measure it", key="measure-trajectory"):
+        title = f"Detectability over the training of {workspace.root.name}"
+        jobs.submit("trajectory", {"workspace": str(workspace.root)}, title=title)
+        st.rerun()
 
 
 def _made(held: Opened) -> None:

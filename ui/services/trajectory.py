@@ -1,9 +1,9 @@
-"""The pair over time: how detectable the swap was at each step of its training, as ``evaluate trajectory`` wrote it."""
+"""The pair over time: how detectable the swap was at each step of its training; measured, kept and read again."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 
 from datasets.workspace import Workspace
 from evaluate.charts import Chart, Series
+from ui.console import Console
 
 FILE = "trajectory.json"
 KINDS = ("swap", "one", "two", "original")
@@ -39,6 +40,47 @@ class Trajectory:
 
     chart: Chart
     moments: tuple[Moment, ...]
+
+
+def measure(
+    workspace: Workspace,
+    method: str | None,
+    detectors: Sequence[str],
+    command: str,
+    device: str,
+    console: Console,
+) -> tuple[dict[str, Any], dict[str, Any], Path]:
+    """Measure it and write ``result/trajectory.json`` and its picture; asked again, it goes on from what is done.
+
+    Args:
+        method: the swap model; by default the one that is there.
+        detectors: who scores, by name; by default the general one and the workspace's own.
+        command: the command line that this stands for, which the file names.
+
+    Returns:
+        The study's head, the whole file, and where its picture is. Raises as ``evaluate.trajectory`` does.
+    """
+    from datasets.atomic import write_json
+    from datasets.checkpoint import CARD
+    from detect.library import find
+    from evaluate import trajectoryreport
+    from evaluate.likeness import identity_network
+    from evaluate.study import study
+    from evaluate.trajectory import trajectory as measured
+
+    method = method or next(iter(sorted(workspace.models(), key=lambda name: name != "quick96")), "quick96")
+    folders = [find(name) for name in detectors]
+    if not folders:
+        own = [workspace.detector] if (workspace.detector / CARD).is_file() else []
+        folders = [find(None), *own]
+    network = identity_network(console)
+    found = measured(workspace, method, folders, embedding=network, device=device, progress=console)
+    hashes = {f"the detector {one['name']}": one["sha256"] for one in found["detectors"]}
+    head = study("trajectory", command, workspace.seed, {"method": method}, hashes)
+    whole = head | found | {"picture": trajectoryreport.PICTURE}
+    picture = trajectoryreport.write(workspace, whole)
+    write_json(workspace.result / FILE, whole)
+    return head, whole, picture
 
 
 def trajectory(workspace: Workspace) -> Trajectory | None:
