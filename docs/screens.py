@@ -26,7 +26,7 @@ from ui import jobs
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-WIDTH, HEIGHT, WIDEST, QUALITY = 1280, 900, 1120, 80
+WIDTH, HEIGHT, WIDEST, QUALITY = 1280, 900, 1060, 76
 
 
 def settle(page: Any, seconds: float = 1.5) -> None:

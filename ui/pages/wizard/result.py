@@ -43,18 +43,17 @@ def draw(workspace: Workspace) -> None:
         next_button("composite", "Make it")
         return
     st.subheader(wording.headline(held.results.scores))
-    left, right = st.columns([1.5, 1], gap="large")
+    figures(held)
+    left, right = st.columns([1.4, 1], gap="large")
     with left:
         st.video(str(held.results.video))
     with right:
-        figures(held)
         for lacking in held.missing:
             st.info(plain(lacking.sentence))
-        st.markdown("**It carries**")
-        for mark in held.marks:
-            st.markdown(f"- **{plain(mark.label)}:** {plain(mark.value)}")
         for name, label, media in FILES:
             _download(workspace.result / name, label, media, workspace.root.name)
+        st.markdown("**It carries**")
+        st.markdown("\n".join(f"- **{plain(mark.label)}:** {plain(mark.value)}" for mark in held.marks))
     link("side_by_side", "Look at it frame by frame, beside its original", str(workspace.root))
 
 

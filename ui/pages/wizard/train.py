@@ -59,7 +59,7 @@ def _progress(workspace: Workspace, method: str, job: Job | None) -> None:
     shown = [*charts[:2]]
     for number, (column, chart) in enumerate(zip(st.columns(max(len(shown), 1), gap="large"), shown, strict=False)):
         with column:
-            st.plotly_chart(line_figure(chart, height=250), config=PLAIN_CHART, key=f"live-{number}")
+            st.plotly_chart(line_figure(chart, height=300), config=PLAIN_CHART, key=f"live-{number}")
     if now.preview is not None:
         _preview(now.preview)
     elif job is not None and job.open:
