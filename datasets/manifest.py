@@ -229,7 +229,7 @@ def row_of(kind: type[Row], table: Mapping[str, Any]) -> Row:
     Raises:
         TypeError: one is missing, or a value is of another type than its column.
     """
-    known = _allowed(kind)
+    known: dict[str, tuple[tuple[type, ...], tuple[type, ...]]] = _allowed(kind)  # type: ignore[arg-type]
     values: dict[str, Any] = {name: value for name, value in table.items() if name in known}
     values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
     for name, value in values.items():
@@ -241,7 +241,7 @@ def row_of(kind: type[Row], table: Mapping[str, Any]) -> Row:
 
 
 @lru_cache
-def _allowed(kind: type) -> dict[str, tuple[tuple[type, ...], tuple[type, ...]]]:
+def _allowed(kind: Any) -> dict[str, tuple[tuple[type, ...], tuple[type, ...]]]:
     """Which types a column's value may have, and each part of it where it is a list."""
     found = {}
     for one in fields(kind):

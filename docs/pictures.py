@@ -8,11 +8,8 @@ Screenshots need a Chromium on the PATH.
 from __future__ import annotations
 
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import cv2
@@ -29,7 +26,6 @@ from synth.method import Budget
 from synth.people import person_of
 from synth.pipeline import load_model, train
 from synth.rendering import swapped_frames
-from ui.services.server import command
 
 HERE = Path(__file__).resolve().parent / "images"
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
@@ -171,19 +167,6 @@ def screenshot(address: str, size: tuple[int, int], wait: float, folder: str) ->
         return read_picture(Path(scratch) / "page.png")
 
 
-def studio(workspace: Path) -> np.ndarray:
-    """The dashboard with the workspace open."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = subprocess.Popen(command(workspace, port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        time.sleep(6)
-        return screenshot(f"http://127.0.0.1:{port}", (1280, 1000), 8, f"{workspace.resolve().parent}/")
-    finally:
-        server.terminate()
-
-
 def main() -> None:
     workspace = Path(sys.argv[1] if len(sys.argv) > 1 else "demo")
     said: Making = making(read_results(open_workspace(workspace)), "A picture for the README")
@@ -194,7 +177,6 @@ def main() -> None:
     shutil.copyfile(learning(workspace), HERE / "trajectory.jpg")
     report = (workspace / "result" / "report.html").resolve().as_uri()
     write_picture(HERE / "report.jpg", screenshot(report, (1200, 1080), 3, f"{workspace.resolve().parent}/"), said, 88)
-    write_picture(HERE / "studio.jpg", studio(workspace), said, 88)
 
 
 if __name__ == "__main__":

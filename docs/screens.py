@@ -60,7 +60,8 @@ def done(kind: str, payload: dict[str, Any], title: str) -> str:
 
 def answered(page: Any) -> None:
     """One clip of the quiz, guessed and revealed."""
-    page.get_by_role("radio", name="Swapped", exact=True).locator("xpath=..").click()
+    page.get_by_role("radio", name="Swapped", exact=True).focus()
+    page.keyboard.press("Space")
     page.get_by_role("button", name="Answer").click()
     page.get_by_text("Where the detector looked").wait_for()
 

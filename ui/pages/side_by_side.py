@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 
 import streamlit as st
@@ -219,7 +220,7 @@ def _table(rows: list[tuple[str, str]]) -> str:
     return f'<table class="facts">{cells}</table>'
 
 
-def _consent(record: dict[str, object]) -> str:
+def _consent(record: Mapping[str, object]) -> str:
     """One block a record: a table of five columns is too wide for a telephone."""
     said = {key: escape(str(record.get(key, ""))) for key in ("role", "who", "basis", "reference", "date")}
     return (

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 
 from datasets.errors import CounterfaceError
@@ -51,8 +49,12 @@ def draw(workspace: Workspace) -> None:
         try:
             options = method_options([line for line in typed.splitlines() if line.strip()], {})
             check(name, device, options)
-            payload: dict[str, Any] = {"workspace": str(workspace.root), "method": name}
-            payload |= {"device": device, "options": options}
+            payload: dict[str, object] = {
+                "workspace": str(workspace.root),
+                "method": name,
+                "device": device,
+                "options": options,
+            }
             if trains:
                 payload |= {"steps": int(steps)} if steps else {"minutes": float(minutes)}
             workspace.require_consent()
