@@ -13,7 +13,7 @@ import numpy as np
 from datasets.degrade import jpeg_round_trip
 
 # The residual of this many grey values, and the error of this many, is drawn white.
-NOISE_WHITE, ERROR_WHITE = 12.0, 24.0
+NOISE_WHITE, ERROR_WHITE = 12.0, 12.0
 ERROR_QUALITY = 90
 DECADES = 6.0
 

@@ -110,6 +110,7 @@ def test_a_job_waits_where_nobody_works_and_can_be_taken_back(own_studio: Path) 
 def test_a_job_runs_outside_and_its_result_is_kept(own_studio: Path, worker: Worker) -> None:
     job = until(submit(own_studio, "runs"), lambda job: not job.open)
     assert job.state == "done" and job.progress == 1 and job.result["begun"] == 0 and "begins at 0" in job.log
+    assert "Fatal" not in job.log and job.log.endswith("\n")
     assert job.message == "counting, loss 0.1" and job.finished and job.started and job.finished >= job.started
     assert int(job.result["threads"]) >= 1 and jobs.listing("counting")[0].id == job.id
     jobs.forget(job.id)

@@ -53,8 +53,8 @@ def _failed(folder: store.Path, sentence: str, code: int) -> int:
 
 def _follow_worker() -> None:
     """Interrupt this process when the worker that started it is gone, and end it if it does not stop."""
-    # The bare descriptor: a thread inside the buffered one would make the interpreter abort at its end.
-    while os.read(sys.stdin.fileno(), 1):
+    # Not by sys.stdin, whose lock a thread that still reads would hold while Python shuts down.
+    while os.read(sys.stdin.fileno(), 64):
         pass
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(studio_settings().stop_seconds + LAST_SECONDS)

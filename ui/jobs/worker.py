@@ -82,8 +82,7 @@ def _follow_studio() -> None:
     """End when the studio that started this worker is gone. Started by hand at a terminal, it ends by Ctrl-C."""
     if sys.stdin is None or not stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
         return
-    # The bare descriptor: a thread inside the buffered one would make the interpreter abort at its end.
-    while os.read(sys.stdin.fileno(), 1):
+    while os.read(sys.stdin.fileno(), 64):
         pass
     ENDING.set()
 

@@ -126,7 +126,7 @@ def _cues(held: Opened) -> None:
     columns = st.columns(2, gap="large")
     for number, cue in enumerate(found):
         with columns[number % 2], st.container(border=True):
-            left, right = st.columns([1, 2.2], vertical_alignment="center")
+            left, right = st.columns([1, 1.5], vertical_alignment="center")
             with left:
                 picture(cue.picture, "Where this measurement looks in the swap")
             with right:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -145,10 +146,17 @@ def _pictures(root: Path, stamp: tuple[tuple[str, int, int], ...], index: int) -
         return picture_bytes(_small(image), making(held.results, title), quality=QUALITY)
 
     mask = None if view.mask is None else _small(view.mask)
+    # Marking and signing is most of the work, and done outside of Python's lock.
+    with ThreadPoolExecutor(2) as beside:
+        original = beside.submit(original_picture, held.results, _small(view.original), QUALITY)
+        heat = None
+        if view.heat is not None:
+            heat = beside.submit(signed, view.overlay, "Heatmap on a frame of a face swap")
+        swap = signed(view.swap, "Frame of a face swap")
     return Pictures(
-        original=original_picture(held.results, _small(view.original), QUALITY),
-        swap=signed(view.swap, "Frame of a face swap"),
-        heat=None if view.heat is None else signed(view.overlay, "Heatmap on a frame of a face swap"),
+        original=original.result(),
+        swap=swap,
+        heat=None if heat is None else heat.result(),
         mask=None if mask is None else plain_picture(mask, QUALITY),
         outline=None if mask is None else outline(mask),
         replaced=None if view.mask is None else float(view.mask.mean() / 255),
