@@ -46,6 +46,7 @@ def test_pairs_and_ordinary_video(looped: Looped, tmp_path: Path, capsys: pytest
     assert "may have been trained on these people" in said and "CRF 35, 1 clips" in said
 
 
+@pytest.mark.slow
 def test_a_set_of_own_swaps_is_made_once(looped: Looped, tmp_path: Path) -> None:
     before = {file: file.stat().st_mtime_ns for file in looped.workspace.root.rglob("*") if file.is_file()}
     folder, said = tmp_path / "own", list[str]()

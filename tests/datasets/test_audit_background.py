@@ -90,6 +90,7 @@ def test_a_frame_that_is_all_face_has_no_background() -> None:
     assert background_figures(person(0)[0][0], np.zeros((SIDE, SIDE), bool)) is None
 
 
+@pytest.mark.slow
 def test_the_right_way_leaves_nothing_to_find(tmp_path: Path) -> None:
     said: list[str] = []
     # One probe of a hundred goes wrong by chance: what is found must be found with other ids too.
@@ -111,6 +112,7 @@ def test_the_right_way_leaves_nothing_to_find(tmp_path: Path) -> None:
     ],
     ids=["fakes only", "one id for all fakes"],
 )
+@pytest.mark.slow
 def test_marks_that_tell_the_classes_apart_are_found(
     tmp_path: Path, marks: Callable[[int], tuple[int, int]], which: int
 ) -> None:

@@ -312,6 +312,7 @@ def test_a_long_clip_with_few_key_frames_is_read_whole(
     assert found.id == id_text(MARK) and found.frames == len(master) and not found.notes
 
 
+@pytest.mark.slow
 def test_tries_stay_counted_however_long_a_clip_is() -> None:
     """The length of some clips is not known beforehand: passages, and so chances to be wrong, must not grow with it."""
     from datasets.provenance.watermarkreading import ALLOWED, MOST_PASSAGES, MOST_SQUARES, _Search

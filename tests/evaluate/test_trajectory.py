@@ -115,6 +115,7 @@ def test_a_snapshot_loads_like_the_model(learned: Workspace) -> None:
     assert card["snapshot"] and card["step"] == 0 and card["weights_precision"] == "16 bit"
 
 
+@pytest.mark.slow
 def test_the_curve_has_a_step_a_snapshot_with_its_marked_frame(learned: Workspace, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     asked = ("evaluate", "trajectory", learned.root, "--detector", learned.root, "--device", "cpu", "-q")

@@ -82,6 +82,7 @@ def test_pictures_are_grouped_by_folder_and_by_name(tmp_path: Path) -> None:
     assert {name: len(files) for name, files in grouped(tmp_path)} == {"Ada_Lovelace": 2, "Emmy": 1, "grace": 2}
 
 
+@pytest.mark.slow
 def test_a_base_is_pretrained_from_clips_and_pictures_and_goes_on(looped: Looped, tmp_path: Path) -> None:
     folder = tmp_path / "pictures" / "hopper"
     folder.mkdir(parents=True)

@@ -70,6 +70,7 @@ def recipe_of(built_set: Path) -> Path:
     return built_set.parent / "clips" / "recipe.toml"
 
 
+@pytest.mark.slow
 def test_a_build_that_is_killed_while_it_renders_goes_on(built_set: Path, tmp_path: Path) -> None:
     root = tmp_path / "set"
     assert killed("rendering", recipe_of(built_set), root) == -signal.SIGKILL
@@ -187,6 +188,7 @@ def test_two_builds_do_not_work_in_one_folder(own_set: Path, built_set: Path) ->
         build(recipe_of(built_set), own_set, workers=1)
 
 
+@pytest.mark.slow
 def test_an_older_set_goes_only_when_nothing_speaks_against_the_new_one(
     own_set: Path, built_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,8 +58,9 @@ def test_a_round_from_guess_to_reveal(browser: Any, studio: Studio) -> None:
     page = watched.page
     page.goto(f"{studio.address}/spot")
     watched.sees("Some of the clips on this page are AI-made")
-    page.locator(".clips video").wait_for()
-    watched.until("document.querySelector('.clips video').readyState >= 2")
+    clip = page.locator(".clips video")
+    clip.wait_for()
+    watched.holds(lambda: clip.evaluate("video => video.readyState >= 2"))  # the browser plays it
     assert page.get_by_text("quick96").count() == 0, "nothing is told before the answer"
     watched.settled()
     # By the keyboard alone.

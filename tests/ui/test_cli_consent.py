@@ -31,9 +31,11 @@ LOOKING = {
     *("extract", "score", "detectability", "verify", "doctor", "studio", "faces sort", "faces clean", "faces show"),
     *("detector list", "detector card", "detector calibrate", "detector export-onnx", "weights list", "weights fetch"),
     *("consent check", "consent template", "consent renew", "consent withdraw"),
+    *("evaluate swap", "evaluate detector", "evaluate robustness", "evaluate people"),
 }
-# Data sets carry records of their own, in the recipe or in the set; ``test_cli_dataset`` holds their gate.
-OF_SETS = {"dataset build", "dataset audit", "dataset export", "dataset import"}
+# Data sets carry records of their own, in the recipe or in the set; ``test_cli_dataset`` and ``test_matrix`` hold their
+# gate.
+OF_SETS = {"dataset build", "dataset audit", "dataset export", "dataset import", "evaluate matrix"}
 Command = Callable[[Path, Path], list[Any]]
 # Of each command that makes something of a face: how it is called on the workspace W, with its outputs in the folder O.
 MAKING: dict[str, list[Command]] = {
@@ -62,6 +64,7 @@ MAKING: dict[str, list[Command]] = {
         lambda w, o: ["detector", "train", w, "--steps", 1, "--force", *CPU],
         lambda w, o: ["detector", "train", w, "--steps", 1, "-o", o / "detector", *CPU],
     ],
+    "evaluate trajectory": [lambda w, o: ["evaluate", "trajectory", w, "--report", o / "a.html", *CPU]],
 }  # fmt: skip
 
 

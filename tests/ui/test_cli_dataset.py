@@ -90,6 +90,7 @@ def test_export_and_import(built_set: Path, tmp_path: Path) -> None:
     assert forced.code == 0
 
 
+@pytest.mark.slow
 def test_no_pictures_of_a_face_whose_consent_is_gone(built_set: Path, tmp_path: Path) -> None:
     """A set whose records do not hold any more is not cut into pictures, nor shown on its card."""
     import shutil

@@ -93,6 +93,7 @@ def test_a_state_that_is_no_good_is_one_sentence_and_nothing_is_lost(
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "card.json"])
+@pytest.mark.slow
 def test_a_damaged_model_is_said_and_training_writes_it_anew(workspace: Workspace, name: str) -> None:
     model = workspace.model(NAME)
     cut(model / name)
@@ -154,6 +155,7 @@ def test_options_are_read_and_cards_without_a_measure_are_described() -> None:
     assert described(card, False) == "graphics is ready"
 
 
+@pytest.mark.slow
 def test_force_keeps_the_old_model_until_a_new_one_is_saved(workspace: Workspace) -> None:
     from datasets.trainingstate import step_on_disk
 

@@ -42,6 +42,7 @@ def test_faces_are_not_used_without_a_ground(clips: Path, tmp_path: Path) -> Non
     assert not (tmp_path / "d").exists()
 
 
+@pytest.mark.slow
 def test_several_workspaces_and_clips_are_mixed(looped: Looped, clips: Path, tmp_path: Path) -> None:
     said = counterface(
         "detector", "train", looped.workspace.root, clips, "--consent", "public-domain", "-o", tmp_path / "d", *SHORT

@@ -80,6 +80,7 @@ def count(folder: Path, name: str, steps: int) -> str:
     return jobs.submit("counting", {"file": str(folder / name), "steps": steps}, title=f"Count {name}")
 
 
+@pytest.mark.slow
 def test_a_job_outlives_a_reload_its_worker_and_the_studio(watched: Watched, studio: Studio, folder: Path) -> None:
     id, page = count(folder, "long", 110), watched.page
     page.goto(f"{studio.address}/suspect?job={id}")

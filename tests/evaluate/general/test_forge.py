@@ -163,6 +163,7 @@ def test_copies_come_back_to_their_place(bank: FaceCanvases) -> None:
         )
 
 
+@pytest.mark.slow
 def test_networks_are_fitted_and_held_out_people_are_named(file: Path, tmp_path: Path) -> None:
     made, nets = tmp_path / "copiers", tmp_path / "networks"
     fit.run(["copiers", str(file), "-o", str(made), "--steps", "2", "--batch", "2", "--device", "cpu"])

@@ -96,6 +96,7 @@ def test_a_pair_differs_inside_its_mask_and_is_treated_alike(seed: int, portrait
     assert np.ptp(made.landmarks[:, :2], axis=0).max() == pytest.approx(made.side, rel=0.05)
 
 
+@pytest.mark.slow
 def test_parts_that_are_there_are_not_drawn_again(file: Path, tmp_path: Path, small_parts: object) -> None:
     first = draw_clips(file, 1, 5, tmp_path, 1, silent)
     assert set(first.person) == {"a", "h"} and first.crops.shape[1:] == (2, tables.SIZE, tables.SIZE, 3)
