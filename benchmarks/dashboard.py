@@ -74,6 +74,14 @@ def step(page: Any, to: int) -> float:
     )
 
 
+def busy(process: int) -> float:
+    """CPU-seconds of a process so far."""
+    import psutil
+
+    times = psutil.Process(process).cpu_times()
+    return float(times.user + times.system)
+
+
 def resident(process: int) -> float:
     """Resident memory of a process, MB."""
     import psutil
@@ -112,19 +120,23 @@ def main(arguments: list[str] | None = None) -> None:
             page = browser.new_page(viewport={"width": 1280, "height": 900})
             page.goto(f"{address}/side-by-side")
             page.locator(PICTURES).nth(2).wait_for()
-            taken, memory, at = [], [], 0
+            taken, memory, used, at = [], [], [], 0
             step(page, at)
             for number in range(INTERACTIONS):
                 # On through the clip and back, so that new frames and kept ones are both asked for.
                 at += 1 if number % 100 < 60 else -1
+                before = busy(server.pid)
                 taken.append(step(page, at))
+                used.append(busy(server.pid) - before)
                 if number % 20 == 19:
                     memory.append(resident(server.pid))
             ordered = sorted(taken[:60])
             new, kept = statistics.median(ordered), statistics.median(taken[60:100])
             print(
-                f"slider to a new frame: {new:.3f} s, 95 % {ordered[56]:.3f} s; to a kept one {kept:.3f} s (asked: 0.3)"
+                f"slider to a new frame: {new:.3f} s, 95 % {ordered[56]:.3f} s; to a kept one {kept:.3f} s (asked: .3)"
             )
+            work, less = (1000 * statistics.mean(part) for part in (used[:60], used[60:100]))
+            print(f"the server's part of it: {work:.0f} and {less:.0f} CPU-ms", flush=True)
             half = len(memory) // 2
             print(
                 f"memory of the server: {memory[0]:.0f} MB after 20 interactions, {memory[half]:.0f} after "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,21 +57,67 @@ def views(results: Results, indices: list[int], times: np.ndarray | None = None)
     Raises:
         InputError: a clip is missing, damaged, or has fewer frames than asked for.
     """
-    times = moments(results) if times is None else times
-    original, mask = results.workspace.clip("destination"), results.mask
-    masks = _picked(mask, indices) if mask.is_file() else iter([None] * len(indices))
-    swaps = frames_at(results.video, indices, times)
-    for before, swap, covered in zip(_picked(original, indices), swaps, masks, strict=True):
-        height, width = swap.image.shape[:2]
+    reel = Reel(results, moments(results) if times is None else times)
+    for index in indices:
+        yield reel.at(index)
+
+
+class Reel:
+    """Any moment of a swap; the decoders stay where they are, so that the next frame costs one frame.
+
+    Several threads may share it, one at a time.
+
+    Args:
+        times: of the swap's frames, seconds.
+    """
+
+    def __init__(self, results: Results, times: np.ndarray) -> None:
+        self.results, self.times = results, times
+        self._lock = threading.Lock()
+        self._wanted: list[list[int]] = []
+        self._frames: list[Iterator[Frame] | None] = []
+        self._at = -1
+
+    def at(self, index: int) -> View:
+        """The four pictures of a frame. Raises InputError as :func:`views` does."""
+        with self._lock:
+            try:
+                if index <= self._at or not self._frames:
+                    self._open(index)
+                for wanted in self._wanted:
+                    wanted.append(index)
+                before, swap, covered = (None if one is None else next(one, None) for one in self._frames)
+                self._at = index
+            except BaseException:
+                self._frames, self._at = [], -1
+                raise
+        if before is None or swap is None:
+            raise InputError(f"{self.results.video} or its original has no frame {index}; merge the swap again.")
+        results, (height, width) = self.results, swap.image.shape[:2]
         heat = results.heatmaps.on_frame(swap.time, width, height) if results.heatmaps else None
         scores = results.scores.at(swap.index) if results.scores else None
         matte = None if covered is None else covered.image[..., 0]
-        yield View(swap.index, swap.time, before.image, swap.image, matte, heat, scores)
+        return View(swap.index, swap.time, before.image, swap.image, matte, heat, scores)
+
+    def _open(self, index: int) -> None:
+        original, mask = self.results.workspace.clip("destination"), self.results.mask
+        self._wanted = [[], [], []]
+        fed = [_fed(wanted) for wanted in self._wanted]
+        self._frames = [
+            _picked(original, fed[0], index),
+            frames_at(self.results.video, fed[1], self.times),
+            _picked(mask, fed[2], index) if mask.is_file() else None,
+        ]
 
 
-def _picked(path: Path, indices: list[int]) -> Iterator[Frame]:
+def _fed(wanted: list[int]) -> Iterator[int]:
+    while wanted:
+        yield wanted.pop(0)
+
+
+def _picked(path: Path, indices: Iterator[int], most: int) -> Iterator[Frame]:
     times = timestamps(path)
-    if indices and indices[-1] >= len(times):
+    if most >= len(times):
         raise InputError(f"{path} has {len(times)} frames, fewer than the swap; merge the swap again.")
     return frames_at(path, indices, times)
 

@@ -30,7 +30,7 @@ from ui.settings import studio_home
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 OPEN: tuple[State, ...] = ("queued", "running")
-ID = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
+ID = re.compile(r"[0-9]{8}T[0-9]{12}-[0-9a-f]{8}")
 TAIL_BYTES = 6000
 FORGOTTEN = "Nothing is known of this job; its folder may have been deleted."
 
@@ -93,7 +93,7 @@ def folder_of(id: str) -> Path:
 def create(kind: str, payload: Mapping[str, Any], title: str) -> str:
     """Write down a new job, queued; returns its id. The payload must be plain JSON."""
     now = dt.datetime.now(dt.UTC)
-    id = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+    id = f"{now:%Y%m%dT%H%M%S%f}-{secrets.token_hex(4)}"
     folder = jobs_home() / id
     folder.mkdir()
     write_state(folder, state="queued")

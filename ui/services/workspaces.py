@@ -17,7 +17,7 @@ from datasets.workspace import SETTINGS, open_workspace
 from evaluate.cueviews import cue_views
 from evaluate.marking import MarkRow, mark_rows
 from evaluate.results import FrameScore, Missing, Results, read_results
-from evaluate.views import View, making, moments, original_picture, outline, plain_picture, views
+from evaluate.views import Reel, View, making, moments, original_picture, outline, plain_picture
 
 ENVIRONMENT = "COUNTERFACE_WORKSPACE"
 WIDEST = 860
@@ -166,10 +166,15 @@ def _pictures(root: Path, stamp: tuple[tuple[str, int, int], ...], index: int) -
 
 
 def _view(held: Opened, index: int) -> View:
-    view = next(views(held.results, [index], held.times), None)
-    if view is None:
+    if not 0 <= index < len(held.times):
         raise InputError(f"{held.results.video} has no frame {index}.")
-    return view
+    return _reel(held.results.workspace.root, held.stamp).at(index)
+
+
+@lru_cache(maxsize=2)
+def _reel(root: Path, stamp: tuple[tuple[str, int, int], ...]) -> Reel:
+    held = _opened(root, stamp)
+    return Reel(held.results, held.times)
 
 
 @dataclass(frozen=True)
