@@ -24,17 +24,17 @@ from synth.factory import build as building
 from synth.factory.build import build
 from synth.factory.executors import Pool, count_try
 
-# Where a build is killed: the module, the name in it, and at which call of it (of a new build; of one far on).
+# Where a build is killed: the module, the name in it, and at which call of it.
 PHASES = {
-    "cutting a clip": ("datasets.encode", "ClipEncoder.write", 5, 5),
-    "finding faces": ("datasets.extract", "write_rows", 1, 1),
-    "after training, before its row": ("synth.factory.units", "tensors_hash", 1, 1),
-    "rendering": ("datasets.provenance.writer", "SyntheticWriter.write", 3, 3),
-    "after the record, before the rename": ("synth.factory.units", "contents", 6, 2),
-    "encoding a level": ("datasets.provenance.levels", "write_level", 2, 2),
-    "writing a row": ("synth.factory.units", "write_row", 20, 1),
-    "training": ("synth.training", "write_state", 1, 1),
-    "writing the manifest": ("pyarrow.parquet", "ParquetWriter.write_table", 5, 2),
+    "cutting a clip": ("datasets.encode", "ClipEncoder.write", 5),
+    "finding faces": ("datasets.extract", "write_rows", 1),
+    "after training, before its row": ("synth.factory.units", "tensors_hash", 1),
+    "rendering": ("datasets.provenance.writer", "SyntheticWriter.write", 3),
+    "after the record, before the rename": ("synth.factory.units", "contents", 6),
+    "encoding a level": ("datasets.provenance.levels", "write_level", 2),
+    "writing a row": ("synth.factory.units", "write_row", 20),
+    "training": ("synth.training", "write_state", 1),
+    "writing the manifest": ("pyarrow.parquet", "ParquetWriter.write_table", 5),
 }
 TRAINED = ("training",)  # only of a method that trains
 KILLED = """
@@ -58,10 +58,9 @@ build(Path(sys.argv[4]), Path(sys.argv[5]), workers=1)
 """
 
 
-def killed(phase: str, recipe_file: Path, root: Path, far: bool = False) -> int:
+def killed(phase: str, recipe_file: Path, root: Path) -> int:
     """Build in a process of its own that is killed (SIGKILL) in that phase; returns how it ended."""
-    module, name, *calls = PHASES[phase]
-    call = calls[far]
+    module, name, call = PHASES[phase]
     arguments = [sys.executable, "-c", KILLED, module, name, str(call), str(recipe_file), str(root)]
     return subprocess.run(arguments, cwd=Path(__file__).parents[2], capture_output=True).returncode
 
@@ -71,32 +70,14 @@ def recipe_of(built_set: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_a_build_that_is_killed_while_it_renders_goes_on(built_set: Path, tmp_path: Path) -> None:
-    root = tmp_path / "set"
-    assert killed("rendering", recipe_of(built_set), root) == -signal.SIGKILL
-    assert not (root / "dataset.json").exists()
-    build(recipe_of(built_set), root, workers=1)
-    assert manifest_bytes(root) == manifest_bytes(built_set)
-
-
-@pytest.mark.slow
-def test_killed_in_each_phase_one_after_the_other_it_ends_in_the_same_manifest(built_set: Path, tmp_path: Path) -> None:
-    root = tmp_path / "set"
-    for phase in (one for one in PHASES if one not in TRAINED):
-        assert killed(phase, recipe_of(built_set), root, far=True) == -signal.SIGKILL, phase
-    build(recipe_of(built_set), root, workers=1)
-    assert manifest_bytes(root) == manifest_bytes(built_set)
-    left = [path for path in root.rglob("*") if ".tmp" in path.name or path.name.endswith(".old")]
-    assert not left
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("phase", [one for one in PHASES if one not in TRAINED])
 def test_killed_in_one_phase_it_ends_in_the_same_manifest(built_set: Path, tmp_path: Path, phase: str) -> None:
     root = tmp_path / "set"
     assert killed(phase, recipe_of(built_set), root) == -signal.SIGKILL
+    assert not (root / "dataset.json").exists()
     build(recipe_of(built_set), root, workers=1)
     assert manifest_bytes(root) == manifest_bytes(built_set)
+    assert not [path for path in root.rglob("*") if ".tmp" in path.name or path.name.endswith(".old")]
 
 
 @pytest.mark.slow
