@@ -16,7 +16,6 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -158,19 +157,25 @@ _TYPES = {"str": "string", "int": "int64", "float": "float64"}
 _PLAIN: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (float, int)}
 
 
+def _columns(kind: type) -> Iterator[tuple[str, str, bool, bool]]:
+    """Of each column: its name, the type of a value or of each part of a list, whether it is a list, whether None may
+    stand there.
+    """
+    for one in fields(kind):
+        said = str(one.type)
+        plain = said.removesuffix(" | None")
+        listed = plain.startswith("tuple[")
+        yield one.name, ("str" if "str" in plain else "float") if listed else plain, listed, said.endswith("None")
+
+
 def schema(kind: type) -> Any:
     """The Parquet schema of a table of these rows."""
     import pyarrow as pa
 
     columns = []
-    for one in fields(kind):
-        said = str(one.type)
-        plain = said.removesuffix(" | None")
-        if plain.startswith("tuple["):
-            column: Any = pa.list_(pa.string() if "str" in plain else pa.float64())
-        else:
-            column = getattr(pa, _TYPES[plain])()
-        columns.append(pa.field(one.name, column, nullable=said.endswith("None")))
+    for name, plain, listed, empty in _columns(kind):
+        column: Any = getattr(pa, _TYPES[plain])()
+        columns.append(pa.field(name, pa.list_(column) if listed else column, nullable=empty))
     return pa.schema(columns, metadata={"counterface.manifest.version": str(VERSION)})
 
 
@@ -224,35 +229,29 @@ def table_of(row: Any) -> dict[str, Any]:
 
 
 def row_of(kind: type[Row], table: Mapping[str, Any]) -> Row:
-    """A row from plain values; names that it does not know are passed over.
+    """A row from plain values; names that it does not know are passed over. Raises TypeError where one is missing."""
+    known = {one.name for one in fields(kind)}
+    values: dict[str, Any] = {name: value for name, value in table.items() if name in known}
+    values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+    return kind(**values)
+
+
+def foreign_row(kind: type[Row], table: Mapping[str, Any]) -> Row:
+    """As :func:`row_of`, of a table that holds to no schema of ours.
 
     Raises:
         TypeError: one is missing, or a value is of another type than its column.
     """
-    known: dict[str, tuple[tuple[type, ...], tuple[type, ...]]] = _allowed(kind)  # type: ignore[arg-type]
-    values: dict[str, Any] = {name: value for name, value in table.items() if name in known}
-    values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-    for name, value in values.items():
-        whole, each = known[name]
-        parts = value if each and isinstance(value, tuple) else ()
-        if isinstance(value, bool) or not isinstance(value, whole) or not all(isinstance(one, each) for one in parts):
+    row = row_of(kind, table)
+    for name, plain, listed, empty in _columns(kind):
+        value = getattr(row, name)
+        if value is None and empty:
+            continue
+        parts = value if isinstance(value, tuple) else (value,)
+        odd = any(isinstance(one, bool) or not isinstance(one, _PLAIN[plain]) for one in parts)
+        if odd or isinstance(value, tuple) != listed:
             raise TypeError(f"{name} of a row is {value!r}")
-    return kind(**values)
-
-
-@lru_cache
-def _allowed(kind: Any) -> dict[str, tuple[tuple[type, ...], tuple[type, ...]]]:
-    """Which types a column's value may have, and each part of it where it is a list."""
-    found = {}
-    for one in fields(kind):
-        said = str(one.type)
-        none: tuple[type, ...] = (type(None),) if said.endswith("None") else ()
-        plain = said.removesuffix(" | None")
-        if plain.startswith("tuple["):
-            found[one.name] = ((tuple, *none), _PLAIN["str" if "str" in plain else "float"])
-        else:
-            found[one.name] = (_PLAIN[plain] + none, ())
-    return found
+    return row
 
 
 def _sha256(path: Path) -> str:

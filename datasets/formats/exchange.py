@@ -17,7 +17,7 @@ from typing import Any
 from datasets.atomic import write_json
 from datasets.errors import InputError
 from datasets.labelledset import LabelledSet
-from datasets.manifest import FAKE, REAL, ClipRow, LabelledFace, read_faces, row_of, table_of
+from datasets.manifest import FAKE, REAL, ClipRow, LabelledFace, foreign_row, read_faces, table_of
 from datasets.progress import Progress, silent
 from datasets.provenance.manifest import software_version
 from datasets.splits import SPLITS
@@ -171,9 +171,9 @@ def with_own(found: Loaded, folder: Path) -> Loaded:
     try:
         lines = [json.loads(line) for line in (own / ROWS).read_text(encoding="utf-8").splitlines()]
         about = read_about(own / ABOUT)
-        faces = tuple(row_of(LabelledFace, row) for row in pq.read_table(own / FACES).to_pylist())
+        faces = tuple(foreign_row(LabelledFace, row) for row in pq.read_table(own / FACES).to_pylist())
         rows = {
-            line["row"]["file"]: (row_of(ClipRow, line["row"]), {name: line["layout"][name] for name in AGREED})
+            line["row"]["file"]: (foreign_row(ClipRow, line["row"]), {name: line["layout"][name] for name in AGREED})
             for line in lines
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -19,7 +19,7 @@ from datasets.atomic import replacing, write_json, write_text
 from datasets.errors import InputError
 from datasets.formats.exchange import ABOUT, Loaded, copy_clip, nothing, picked_levels, read_about, write_marker
 from datasets.labelledset import LabelledSet
-from datasets.manifest import ClipRow, LabelledFace, read_faces, row_of, schema, table_of
+from datasets.manifest import ClipRow, LabelledFace, foreign_row, read_faces, schema, table_of
 from datasets.progress import Progress, silent
 
 HOLDS = tuple(name for name in vars(ClipRow("", "", "", "", "", "")) if name not in ("file",))
@@ -176,10 +176,11 @@ def load(folder: Path, into: Path | None = None, progress: Progress = silent) ->
         raise nothing(folder, "a Hugging Face folder", TABLE)
     try:
         rows = [
-            row_of(ClipRow, {"file": row.pop("file_name"), **row}) for row in pq.read_table(folder / TABLE).to_pylist()
+            foreign_row(ClipRow, {"file": row.pop("file_name"), **row})
+            for row in pq.read_table(folder / TABLE).to_pylist()
         ]
         faces = pq.read_table(folder / FACES).to_pylist() if (folder / FACES).is_file() else []
-        kept = tuple(row_of(LabelledFace, face) for face in faces)
+        kept = tuple(foreign_row(LabelledFace, face) for face in faces)
     except (pa.ArrowInvalid, KeyError, TypeError, OSError) as error:
         raise InputError(f"{folder / TABLE} is damaged, or has other columns than an export of this studio.") from error
     about: dict[str, Any] = {}

@@ -24,7 +24,7 @@ from typing import IO, Any
 from datasets.errors import InputError
 from datasets.formats.exchange import Loaded, checked, nothing, picked_levels, read_about, write_marker
 from datasets.labelledset import LabelledSet
-from datasets.manifest import ClipRow, LabelledFace, row_of, table_of
+from datasets.manifest import ClipRow, LabelledFace, foreign_row, table_of
 from datasets.progress import Progress, silent
 
 HOLDS = tuple(name for name in vars(ClipRow("", "", "", "", "", "")) if name not in ("file", "mask", "geometry"))
@@ -176,7 +176,7 @@ def _copied(file: IO[bytes], to: Path) -> Path:
 def _unpacked(
     held: dict[str, bytes | Path], shard: Path, into: Path | None, faces: dict[str, list[LabelledFace]]
 ) -> ClipRow:
-    row = checked(row_of(ClipRow, json.loads(held[ROW])), shard)  # type: ignore[arg-type]
+    row = checked(foreign_row(ClipRow, json.loads(held[ROW])), shard)  # type: ignore[arg-type]
     file = f"videos/{row.level}/{row.clip}.mp4"
     mask = f"masks/{row.clip}.mkv" if MASK in held else None
     if into is not None:
@@ -190,5 +190,5 @@ def _unpacked(
                 content.rename(into / name)
     if FACES in held and row.clip not in faces:
         own = json.loads(held[FACES])  # type: ignore[arg-type]
-        faces[row.clip] = [row_of(LabelledFace, {**one, "mask": mask}) for one in own]
+        faces[row.clip] = [foreign_row(LabelledFace, {**one, "mask": mask}) for one in own]
     return replace(row, file=file, mask=mask)
