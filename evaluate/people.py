@@ -1,36 +1,29 @@
 """People against machine: the answers of the quiz in the same figures as a detector's, side by side.
 
-The format of the answers is fixed in docs/evaluation.md; the dashboard writes it. A player's probability of a fake is
+The answers are those of ``evaluate.quizanswers``. A player's probability of a fake is
 how sure they were, or one less that where they guessed "real". Intervals draw whole players, and for the detector
 whole clips: a player who answers often is still one player.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import hashlib
-import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from datasets.errors import InputError
 from evaluate.figures import Figure, curve_figures, figure, proper_figures
 from evaluate.intervals import DRAWS
 from evaluate.metrics import accuracy
 from evaluate.pictures import bars
+from evaluate.quizanswers import CLASSES, Answer
 from evaluate.resampled import mean_draws, resample
 from evaluate.studyreport import Part, address, number, with_interval, write_study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
-CLASSES = ("fake", "real")
-TEXTS = ("round", "player", "clip", "verdict", "method")
 NAMES = {
     "accuracy": "accuracy",
     "auc": "AUC",
@@ -43,95 +36,6 @@ NAMES = {
     "brier": "Brier score",
 }
 CURVE = {"AUC": "auc", "AP": "ap", "EER": "eer", "TPR at 5% FPR": "tpr@fpr=0.05"}
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One answer of the quiz; see docs/evaluation.md."""
-
-    round: str
-    player: str
-    clip: str
-    label: str
-    guess: str
-    confidence: float
-    machine: float | None
-    verdict: str
-    method: str
-    seconds: float
-    at: str
-
-    @property
-    def fake(self) -> int:
-        return int(self.label == "fake")
-
-    @property
-    def probability(self) -> float:
-        """What the player gave for a fake, in [0, 1]."""
-        return self.confidence if self.guess == "fake" else 1 - self.confidence
-
-    @property
-    def right(self) -> bool:
-        return self.guess == self.label
-
-
-def answer_of(held: Any) -> Answer:
-    """An answer from its JSON object. Raises ValueError that says what is wrong."""
-    if not isinstance(held, dict):
-        raise ValueError("it is no object")
-    if missing := [name for name in Answer.__dataclass_fields__ if name not in held]:
-        raise ValueError(f"it has no {', '.join(missing)}")
-    if wrong := [name for name in TEXTS if not isinstance(held[name], str)]:
-        raise ValueError(f"{', '.join(wrong)} must be text")
-    for name in ("label", "guess"):
-        if held[name] not in CLASSES:
-            raise ValueError(f"its {name} is {held[name]!r}, not fake or real")
-    confidence, machine = _number(held["confidence"], "confidence"), held["machine"]
-    if not 0.5 <= confidence <= 1:
-        raise ValueError(f"its confidence is {confidence:g}, outside 0.5 to 1")
-    if machine is not None and not 0 <= (machine := _number(machine, "machine")) <= 1:
-        raise ValueError(f"its machine is {machine:g}, outside 0 to 1")
-    seconds = _number(held["seconds"], "seconds")
-    try:
-        dt.datetime.fromisoformat(str(held["at"]))
-    except ValueError as error:
-        raise ValueError(f"its time is {held['at']!r}") from error
-    known = {name: held[name] for name in Answer.__dataclass_fields__}
-    return Answer(**known | {"confidence": confidence, "machine": machine, "seconds": seconds, "at": str(held["at"])})
-
-
-def _number(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ValueError(f"its {name} is no number")
-    return float(value)
-
-
-def read_answers(files: Sequence[Path]) -> list[Answer]:
-    """The answers of some files, each once; a last line that a kill cut off is passed over.
-
-    Raises:
-        InputError: a file is missing, holds something else, or there is no answer in any.
-    """
-    found: dict[str, Answer] = {}
-    for file in files:
-        try:
-            text = Path(file).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{file} cannot be read as answers of a quiz.") from error
-        lines = text.split("\n")
-        for count, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                one = answer_of(json.loads(line))
-            except ValueError as error:
-                if count == len(lines) and isinstance(error, json.JSONDecodeError):
-                    continue
-                raise InputError(f"Line {count} of {file} is no answer of a quiz: {error}.") from error
-            found[hashlib.sha256(repr(one).encode()).hexdigest()] = one
-    if not found:
-        raise InputError(f"There is no answer in {', '.join(map(str, files))}.")
-    return list(found.values())
 
 
 def people_figures(answers: Sequence[Answer], draws: int = DRAWS) -> dict[str, Any]:

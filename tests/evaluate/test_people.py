@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from datasets.errors import InputError
-from evaluate.people import answer_of, lines, people_figures, read_answers, write_report
+from evaluate.people import lines, people_figures, write_report
+from evaluate.quizanswers import answer_of, read_answers
 from evaluate.study import study
 
 

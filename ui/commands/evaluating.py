@@ -176,10 +176,11 @@ def evaluate_people(
     from datasets.workspace import sha256
     from evaluate import people
     from evaluate.pictures import write_chart
+    from evaluate.quizanswers import read_answers
     from evaluate.study import study
 
     check_outputs(force, report, picture)
-    answers = people.read_answers(files)
+    answers = read_answers(files)
     head = study("people", command_line(), 0, {"draws": draws}, {str(file): sha256(file) for file in files})
     whole = head | people.people_figures(answers, draws)
     write_json(whole, json)

@@ -10,13 +10,14 @@ import streamlit as st
 
 from datasets.errors import CounterfaceError
 from evaluate import scorewording
+from evaluate.quizanswers import Answer
 from ui import jobs
 from ui.components import parts
 from ui.components.instep import Shown, in_step
 from ui.components.jobs import job_panel
 from ui.components.look import head, pictures, plain
 from ui.services import quiz, quizsources, sample
-from ui.services.quiz import Round, Tally
+from ui.services.quiz import Tally
 from ui.services.quizclips import QuizClip, ready
 from ui.settings import studio_settings
 
@@ -157,7 +158,7 @@ def _ask(clip: QuizClip, state: dict[str, Any], player: str) -> None:
     st.rerun()
 
 
-def _revealed(clip: QuizClip, said: Round) -> None:
+def _revealed(clip: QuizClip, said: Answer) -> None:
     truth = LABELS[clip.label] + (f" (method {clip.method})" if clip.method else "")
     parts.note(f"{'Right' if said.right else 'Not so'}: {truth}.", "good" if said.right else "bad", "The answer")
     yours = f"{SWAPPED if said.guess == 'fake' else NOT}, {100 * said.confidence:.0f} % sure"
@@ -210,7 +211,7 @@ def _why(clip: QuizClip, clips: list[QuizClip]) -> None:
 
 
 def _over(source: Path, clips: list[QuizClip], state: dict[str, Any]) -> None:
-    held: list[Round] = state["rounds"]
+    held: list[Answer] = state["rounds"]
     people, machine = quiz.of_people(held), quiz.of_machine(held)
     said = f"You had {people.right} of {people.of} right; the detector {machine.right} of the {machine.of} it answered"
     said += f", and could not tell {machine.unsure} times." if machine.unsure else "."

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from datasets.errors import InputError
+from evaluate.quizanswers import Answer
 from ui.services.quizclips import QuizClip
 from ui.settings import studio_home
 
@@ -24,39 +25,6 @@ FILE = "rounds.jsonl"
 LEAST, MOST = 0.5, 1.0
 Guess = Literal["fake", "real"]
 CALLED = {"manipulated": "fake", "no manipulation found": "real"}
-
-
-@dataclass(frozen=True)
-class Round:
-    """One answer.
-
-    Attributes:
-        round: random id of the sitting. player: random id of this browser's tab.
-        clip: SHA-256 of the file that was shown, hex.
-        label, guess: ``fake`` or ``real``.
-        confidence: 0.5 (a guess) to 1 (sure).
-        machine: the detector's probability of a manipulation, None where it found no face.
-        verdict: the detector's answer.
-        method: of the swap; of an original empty.
-        seconds: from the clip's showing to the answer.
-        at: ISO time, UTC.
-    """
-
-    round: str
-    player: str
-    clip: str
-    label: str
-    guess: str
-    confidence: float
-    machine: float | None
-    verdict: str
-    method: str
-    seconds: float
-    at: str
-
-    @property
-    def right(self) -> bool:
-        return self.guess == self.label
 
 
 @dataclass(frozen=True)
@@ -108,7 +76,7 @@ def next_clip(clips: Sequence[QuizClip], seen: Collection[str], rng: random.Rand
     return rng.choice([clip for clip in own if clip.label == wanted] or own)
 
 
-def answer(clip: QuizClip, sitting: str, player: str, guess: Guess, confidence: float, seconds: float) -> Round:
+def answer(clip: QuizClip, sitting: str, player: str, guess: Guess, confidence: float, seconds: float) -> Answer:
     """Keep an answer; returns it.
 
     Raises:
@@ -116,7 +84,7 @@ def answer(clip: QuizClip, sitting: str, player: str, guess: Guess, confidence: 
     """
     if guess not in ("fake", "real") or not LEAST <= confidence <= MOST:
         raise InputError("A guess is fake or real, with a confidence from 0.5 to 1.")
-    made = Round(
+    made = Answer(
         round=sitting,
         player=player,
         clip=clip.clip,
@@ -144,7 +112,7 @@ def answer(clip: QuizClip, sitting: str, player: str, guess: Guess, confidence: 
     return made
 
 
-def rounds() -> list[Round]:
+def rounds() -> list[Answer]:
     """All rounds of this installation, the oldest first; a line that was cut off is passed over."""
     try:
         lines = rounds_file().read_text(encoding="utf-8", errors="replace").splitlines()
@@ -153,13 +121,13 @@ def rounds() -> list[Round]:
     found = []
     for line in lines:
         try:
-            found.append(Round(**json.loads(line)))
+            found.append(Answer(**json.loads(line)))
         except (ValueError, TypeError):
             continue
     return found
 
 
-def exported(held: Iterable[Round]) -> str:
+def exported(held: Iterable[Answer]) -> str:
     """Rounds as JSON lines, as they are kept."""
     return "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in held)
 
@@ -175,14 +143,14 @@ def forget(player: str | None = None) -> None:
     write_text(file, exported(left))
 
 
-def of_people(held: Sequence[Round]) -> Tally:
+def of_people(held: Sequence[Answer]) -> Tally:
     """How those who answered did."""
     right = sum(one.right for one in held)
     confidence = sum(one.confidence for one in held) / len(held) if held else None
     return Tally(right, len(held), 0, _interval(right, len(held)), confidence)
 
 
-def of_machine(held: Sequence[Round]) -> Tally:
+def of_machine(held: Sequence[Answer]) -> Tally:
     """How the detector did on the same clips, each counted as often as it was shown; no answer is no mistake."""
     said = [(CALLED.get(one.verdict), one.label) for one in held]
     answered = [(called, label) for called, label in said if called is not None]
@@ -196,7 +164,7 @@ def _interval(hits: int, of: int) -> tuple[float, float] | None:
     return clopper_pearson(hits, of) if of else None
 
 
-def by_confidence(held: Sequence[Round]) -> list[dict[str, Any]]:
+def by_confidence(held: Sequence[Answer]) -> list[dict[str, Any]]:
     """Share of right answers among those given with some confidence: are people right as often as they feel sure?"""
     bands = ((0.5, 0.6), (0.6, 0.75), (0.75, 0.9), (0.9, 1.01))
     rows = []
