@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 from typing import Any
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from ui import jobs
 from ui.jobs import store
+from ui.services.workspaces import ENVIRONMENT
 
 LONGEST = 60
+
+
+def own_studio(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """A studio of one test alone, in a folder; marks of the shared workspace stay with the shared keys."""
+    monkeypatch.setattr(sys, "argv", ["app.py"])
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv(ENVIRONMENT, "")
+    monkeypatch.setattr("ui.settings.home", lambda kind: folder / "home")
 
 
 def draw(page: str, session: dict[str, Any] | None = None, **query: str) -> AppTest:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pagekit import draw, own_studio
 from streamlit.testing.v1 import AppTest
 
 from datasets.errors import InputError
@@ -26,22 +26,7 @@ LONGEST = 60
 
 @pytest.fixture(autouse=True)
 def own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A studio of this test alone; marks of the shared workspace stay with the shared keys."""
-    monkeypatch.setattr(sys, "argv", ["app.py"])
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv(ENVIRONMENT, "")
-    monkeypatch.setattr("ui.settings.home", lambda kind: tmp_path / "home")
-
-
-def draw(page: str, session: dict[str, Any] | None = None, **query: str) -> AppTest:
-    app = AppTest.from_string(f"from ui.pages import {page} as page\npage.render()\n", default_timeout=LONGEST)
-    for key, value in query.items():
-        app.query_params[key] = value
-    for key, value in (session or {}).items():
-        app.session_state[key] = value
-    app.run()
-    assert not app.exception
-    return app
+    own_studio(monkeypatch, tmp_path)
 
 
 def text(app: AppTest) -> str:

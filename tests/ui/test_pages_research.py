@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pagekit import draw, ended, text
+from pagekit import draw, ended, own_studio, text
 
 from datasets.workspace import Workspace
 from ui import jobs
 from ui.services import lessons, methods, quiz, quizsources, recipes, sample, studies, verifying
 from ui.services.album import Album, CueShot, Shot
 from ui.services.quizclips import QuizClip
-from ui.services.workspaces import ENVIRONMENT
 
 
 @pytest.fixture(autouse=True)
 def own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A studio of this test alone; marks of the shared workspace stay with the shared keys."""
-    monkeypatch.setattr(sys, "argv", ["app.py"])
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv(ENVIRONMENT, "")
-    monkeypatch.setattr("ui.settings.home", lambda kind: tmp_path / "home")
+    own_studio(monkeypatch, tmp_path)
     monkeypatch.setattr(sample, "sample_job", lambda: None)
 
 

@@ -91,6 +91,21 @@ def style() -> None:
     st.html(STYLE)
 
 
+def part_of_page(names: Sequence[str], key: str) -> str:
+    """Which part of a page is shown: a choice at its head that its address keeps (``?part=``), the first at first."""
+    asked = st.query_params.get("part", names[0])
+    part = st.segmented_control(
+        "Part",
+        names,
+        default=asked if asked in names else names[0],
+        required=True,
+        key=key,
+        label_visibility="collapsed",
+    )
+    st.query_params["part"] = str(part)
+    return str(part)
+
+
 def note(words: str, tone: Tone = "info", kind: str = "", more: str = "") -> None:
     """A sentence that matters, with a word that says of what kind it is, and what else is to be said."""
     head = f'<div class="kind">{escape(kind)}</div>' if kind else ""

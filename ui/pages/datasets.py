@@ -23,22 +23,13 @@ def render() -> None:
         "Datasets",
         "Labelled clips to train and test detectors on: every fake beside its own original, both through one path.",
     )
-    asked = st.query_params.get("part", PARTS[0])
-    part = st.segmented_control(
-        "Part",
-        PARTS,
-        default=asked if asked in PARTS else PARTS[0],
-        required=True,
-        key="datasets-part",
-        label_visibility="collapsed",
-    )
-    st.query_params["part"] = str(part)
+    part = parts.part_of_page(PARTS, "datasets-part")
     if part == "Recipe":
         recipe.draw()
         return
     folder = _set()
     if folder is not None:
-        {"Browse": browse.draw, "Audit": audit.draw, "Export": export.draw}[str(part)](folder)
+        {"Browse": browse.draw, "Audit": audit.draw, "Export": export.draw}[part](folder)
 
 
 def _set() -> Path | None:

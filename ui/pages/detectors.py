@@ -17,14 +17,13 @@ from ui.components import parts
 from ui.components.jobs import job_panel
 from ui.components.look import head, plain
 from ui.jobs import Job
-from ui.pages.charts import heat_figure, line_figure, reliability_figure
+from ui.pages.charts import PLAIN_CHART, heat_figure, line_figure, reliability_figure
 from ui.services import detectorcards, detectortraining, studies
 from ui.services.access import allowed, allowed_folders
 from ui.services.detectorcards import Sheet
 from ui.services.studies import Study
 
 PARTS, JOB = ("The detectors", "Compare", "Train"), "training"
-PLAIN_CHART = {"displayModeBar": False, "scrollZoom": False}
 TABLES = {
     "methods": ("Trained on one method", "Rows: what a detector learned from. Columns: what it is tried on."),
     "leave one out": ("Trained on all methods but one", "On the diagonal stands a method that it never saw."),
@@ -36,16 +35,7 @@ def render() -> None:
     """Draw the page."""
     parts.style()
     head("Detectors", "Who they are, what they learned from, how far they can be believed, and how to train another.")
-    asked = st.query_params.get("part", PARTS[0])
-    part = st.segmented_control(
-        "Part",
-        PARTS,
-        default=asked if asked in PARTS else PARTS[0],
-        required=True,
-        key="detectors-part",
-        label_visibility="collapsed",
-    )
-    st.query_params["part"] = str(part)
+    part = parts.part_of_page(PARTS, "detectors-part")
     if part == "Train":
         _train()
         return
