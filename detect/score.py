@@ -87,15 +87,11 @@ def score_clip(
             for stage in (seen, found, decoded, backend):
                 stage.close()
             beside.shutdown(wait=False, cancel_futures=True)
-    for track, own in evidence.items():
-        own.track_cues = _track_cues(runs.get(track, []))
-    judged, marks = summarise(evidence, detector, tally, source), provenance.result()
+    said = _said(evidence, runs, detector, tally, source)
+    marks = provenance.result()
     return ClipScore(
         file=str(path),
-        **judged,
-        detector={key: detector.card[key] for key in NAMED} | {"kind": kind(detector.card)},
-        frames_scored=tally.frames,
-        frames_without_face=tally.empty,
+        **said,
         seconds=time.monotonic() - began,
         provenance=marks,
         heatmaps=tuple(heatmaps),
@@ -141,17 +137,22 @@ def score_found(found: Iterable[Found], detector: Detector, source: Source, tall
     with _threads():
         for batch in _batches(measure(iter(found), detector), runs, tally, lambda done: None):
             _take(batch, detector, unexplained, evidence, [], set())
+    said = _said(evidence, runs, detector, tally, source)
+    return ClipScore(file=name, **said, seconds=time.monotonic() - began, provenance={})
+
+
+def _said(
+    evidence: dict[int, Evidence], runs: dict[int, list[SeenRun]], detector: Detector, tally: Tally, source: Source
+) -> dict[str, Any]:
+    """What a result says of the faces that were seen, and of who judged them."""
     for track, own in evidence.items():
         own.track_cues = _track_cues(runs.get(track, []))
-    return ClipScore(
-        file=name,
+    return {
         **summarise(evidence, detector, tally, source),
-        detector={key: detector.card[key] for key in NAMED} | {"kind": kind(detector.card)},
-        frames_scored=tally.frames,
-        frames_without_face=tally.empty,
-        seconds=time.monotonic() - began,
-        provenance={},
-    )
+        "detector": {key: detector.card[key] for key in NAMED} | {"kind": kind(detector.card)},
+        "frames_scored": tally.frames,
+        "frames_without_face": tally.empty,
+    }
 
 
 class Unexplained(Explainer):
