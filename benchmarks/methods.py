@@ -24,44 +24,33 @@ IDENTITY = ("nearer", "to_source", "to_destination", "original_to_source")
 SHOWN = ("pose", "gaze", "eyes", "mouth", "landmarks", "flicker", "sharpness", "seam", "ssim_outside", "colour_outside")
 
 
-def figures_of(folder: Path, frames: int) -> dict[str, Any]:
-    """What is measured of one workspace's result."""
-    from datasets.workspace import open_workspace
-    from evaluate.likeness import identity_network, source_faces
-    from evaluate.swapquality import swap_figures
-
-    workspace = open_workspace(folder)
-    embedding = identity_network()
-    vectors = embedding.embed(source_faces(workspace)) if embedding else None
-    fake, mask = workspace.result / "result.mp4", workspace.result / "result_mask.mkv"
-    return swap_figures(fake, workspace.clip("destination"), mask, frames, vectors, embedding)
-
-
 def measure(options: argparse.Namespace) -> None:
     """Measure what is not kept yet, and print the means of each method."""
-    from datasets.workspace import SETTINGS
+    from evaluate.clipset import method_of, results_in
+    from evaluate.likeness import identity_network
+    from evaluate.swapquality import workspace_figures
 
-    folders = sorted(one.parent for one in options.folder.glob(f"*/{SETTINGS}"))
-    folders = [one for one in folders if (one / "result" / "result.mp4").is_file()]
-    if not folders:
+    workspaces, embedding = results_in([options.folder]), identity_network()
+    if not workspaces:
         raise InputError(f"There are no workspaces with a result in {options.folder}.")
     keep = options.keep or options.folder / "quality.jsonl"
     known = {}
     if keep.is_file():
         known = {line["swap"]: line for line in map(json.loads, keep.read_text(encoding="utf-8").splitlines())}
-    for number, folder in enumerate(folders, 1):
-        print(f"\r{number} of {len(folders)}", end="", file=sys.stderr, flush=True)
-        if folder.name in known:
+    for number, workspace in enumerate(workspaces, 1):
+        print(f"\r{number} of {len(workspaces)}", end="", file=sys.stderr, flush=True)
+        name = workspace.root.name
+        if name in known:
             continue
-        about = json.loads((folder / "result" / "result.json").read_text(encoding="utf-8"))
-        method, found = about["method"]["method"], figures_of(folder, options.frames)
-        known[folder.name] = {"swap": folder.name, "method": method, "found": found}
+        found = workspace_figures(workspace, options.frames, embedding)
+        known[name] = {"swap": name, "method": method_of(workspace), "found": found}
         with keep.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(known[folder.name]) + "\n")
+            file.write(json.dumps(known[name]) + "\n")
     print(file=sys.stderr)
     by_method: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for folder in folders:
-        by_method[known[folder.name]["method"]].append(known[folder.name]["found"])
+    for workspace in workspaces:
+        own = known[workspace.root.name]
+        by_method[own["method"]].append(own["found"])
     for method, swaps in sorted(by_method.items()):
         print(f"{method}, {len(swaps)} swaps, means (standard deviation over the swaps):")
         for name in (*IDENTITY, *SHOWN):

@@ -68,12 +68,14 @@ def _auc(row: Mapping[str, Any], level: str) -> str:
     return with_interval(row[level].get("auc"), row["intervals"][level].get("auc"), 2)
 
 
-def picture(found: Mapping[str, Any], name: str) -> Figure:
+def picture(found: Mapping[str, Any]) -> Figure:
     """Clip AUC of all clips and of each kind, with intervals."""
     rows = [_bar("all", found)]
     for title, kinds in slices(found):
         rows += [_bar(f"{title}: {kind}", row) for kind, row in kinds.items()]
-    return bars(rows, f"{name}: clip AUC by kind of clip", "clip AUC, 95 % interval", (0, 1.25), 0.5)
+    return bars(
+        rows, f"{found['detector']['name']}: clip AUC by kind of clip", "clip AUC, 95 % interval", (0, 1.25), 0.5
+    )
 
 
 def _bar(name: str, row: Mapping[str, Any]) -> tuple[str, float, tuple[float, float] | None, str]:
@@ -100,7 +102,7 @@ def write_report(path: Path, head: Mapping[str, Any], found: Mapping[str, Any]) 
             ]
             + _calibration_rows(found),
         ),
-        Part("By kind of clip", "", address(png(picture(found, detector["name"]))), *_slice_table(found)),
+        Part("By kind of clip", "", address(png(picture(found))), *_slice_table(found)),
         Part(
             "Calibration and abstention",
             "Left: what was said against what was seen. Right: how often an answer is wrong when only the surest clips "

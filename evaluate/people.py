@@ -16,7 +16,7 @@ import numpy as np
 from evaluate.figures import Figure, curve_figures, figure, proper_figures
 from evaluate.intervals import DRAWS
 from evaluate.metrics import accuracy
-from evaluate.pictures import bars
+from evaluate.pictures import bars, png
 from evaluate.quizanswers import CLASSES, Answer
 from evaluate.resampled import mean_draws, resample
 from evaluate.studyreport import Part, address, number, with_interval, write_study
@@ -147,7 +147,7 @@ def write_report(path: Path, head: Mapping[str, Any], found: Mapping[str, Any]) 
         Part(
             "People against machine",
             "The same clips, the same figures. People said how sure they were before anything was revealed.",
-            address(png_of(found)),
+            address(png(picture(found))),
             ("", "people", "detector"),
             [(name, _cell(found["people"], key), _cell(found["machine"], key)) for key, name in NAMES.items()],
             ["Intervals are 95 %: of people by drawing players, of the detector by drawing clips."],
@@ -163,10 +163,3 @@ def write_report(path: Path, head: Mapping[str, Any], found: Mapping[str, Any]) 
     ]
     lead = [lines(found)[0][0].upper() + lines(found)[0][1:] + "."]
     return write_study(path, head, "Who sees more: people or the detector?", lead, parts)
-
-
-def png_of(found: Mapping[str, Any]) -> bytes:
-    """The picture as PNG."""
-    from evaluate.pictures import png
-
-    return png(picture(found))

@@ -80,8 +80,9 @@ def pixels(drawing: Figure, dpi: int = DPI) -> np.ndarray:
     return np.asarray(drawing.canvas.buffer_rgba())[..., :3].copy()  # type: ignore[attr-defined]
 
 
-def write_chart(path: Path, content: bytes) -> None:
-    """Write a picture, all or nothing."""
+def write_chart(path: Path, drawing: Figure) -> None:
+    """Write a drawing as PNG, all or nothing."""
+    content = png(drawing)
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 

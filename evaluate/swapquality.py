@@ -24,9 +24,12 @@ from datasets.faces.mask import hull_mask
 from datasets.progress import Progress, silent
 from datasets.provenance.badge import badge_box
 from datasets.video import frames_at
+from datasets.workspace import Workspace
+from evaluate.likeness import source_faces
 from evaluate.matching import matched
 from evaluate.metrics import block_bootstrap
 from evaluate.quality import Compared, FidelityMeter, consecutive, cosine, nearer_to
+from evaluate.results import MASK, VIDEO
 from evaluate.seams import bands, colour_difference, seam_strength, sharpness_ratio, ssim_outside
 
 SEAMS_EVERY, IDENTITY_EVERY = 4, 4
@@ -180,6 +183,18 @@ def swap_figures(
         "frames": measured.frames,
         "mask": "the true swap mask" if mask else "the face's outline in the original",
     }
+
+
+def workspace_figures(
+    workspace: Workspace,
+    frames: int = 120,
+    embedding: IdentityEmbedding | None = None,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """:func:`swap_figures` of a workspace's result, which knows its original, its mask and its source."""
+    vectors = embedding.embed(source_faces(workspace)) if embedding else None
+    fake, mask = workspace.result / VIDEO, workspace.result / MASK
+    return swap_figures(fake, workspace.clip("destination"), mask, frames, vectors, embedding, progress)
 
 
 def _frames(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from types import ModuleType
+from typing import Annotated, Any
 
 import typer
 
 from datasets.errors import InputError
+from ui.commands.options import write_json
 
 DetectorName = Annotated[
     str, typer.Argument(metavar="NAME", help="A detector's name, its folder, or a workspace.", show_default=False)
@@ -54,3 +56,26 @@ def check_outputs(force: bool, report: Path | None = None, picture: Path | None 
             if path.suffix.lower() not in endings:
                 raise InputError(f"{path} must end in {endings[0]}.")
             refuse_overwrite(path, force)
+
+
+def hand_out(
+    head: dict[str, Any],
+    whole: dict[str, Any],
+    made: ModuleType,
+    json: Path | None,
+    report: Path | None,
+    picture: Path | None,
+) -> None:
+    """Write what a study found, as far as it was asked for: its figures, its picture, its page.
+
+    Args:
+        head: of the study. whole: the head and all that was found.
+        made: the module that draws and words studies of the kind (``picture``, ``write_report``).
+    """
+    from evaluate.pictures import write_chart
+
+    write_json(whole, json)
+    if picture is not None:
+        write_chart(picture, made.picture(whole))
+    if report is not None:
+        made.write_report(report, head, whole)

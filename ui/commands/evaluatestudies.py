@@ -20,6 +20,7 @@ from ui.commands.evaluateoptions import (
     Workers,
     check_outputs,
     command_line,
+    hand_out,
 )
 from ui.commands.options import Device, Force, Json, Minutes, Quiet, Steps, WorkspaceArgument, write_json
 from ui.console import Console
@@ -72,7 +73,6 @@ def evaluate_matrix(
     from datasets.atomic import write_json as write_file
     from evaluate import matrixreport
     from evaluate.matrix import KINDS, Matrix, MatrixSettings, described, pairs_of, tables
-    from evaluate.pictures import png, write_chart
     from evaluate.study import study
     from ui.commands.detectortraining import network_settings
 
@@ -104,9 +104,7 @@ def evaluate_matrix(
         "matrices": found,
     }
     write_file(output / "matrix.json", whole)
-    write_chart(output / "matrix.png", png(matrixreport.picture(whole)))
-    matrixreport.write_report(output / "report.html", head, whole)
-    write_json(whole, json)
+    hand_out(head, whole, matrixreport, json, output / "report.html", output / "matrix.png")
     if str(json) != "-":
         for line in matrixreport.lines(whole):
             print(line)
@@ -140,7 +138,6 @@ def evaluate_robustness(
     from evaluate import robustnessreport
     from evaluate.clipset import labelled_clips, some
     from evaluate.perturb import CLEAN
-    from evaluate.pictures import png, write_chart
     from evaluate.robustness import Plan, all_conditions, robustness, score_all
     from evaluate.scorecache import usual_cache
     from evaluate.study import described, study
@@ -163,11 +160,7 @@ def evaluate_robustness(
     settings = {"clips": len(chosen), "draws": draws} | {f"plan: {key}": value for key, value in vars(plan).items()}
     head = study("robustness", command_line(), seed, settings, {"the detector": detector["sha256"]})
     whole = head | {"detector": detector, "data": {"folder": str(dataset)}, "failed": failed} | found
-    write_json(whole, json)
-    if picture is not None:
-        write_chart(picture, png(robustnessreport.picture(whole)))
-    if report is not None:
-        robustnessreport.write_report(report, head, whole)
+    hand_out(head, whole, robustnessreport, json, report, picture)
     if str(json) != "-":
         for line in robustnessreport.lines(whole):
             print(line)

@@ -20,8 +20,9 @@ from ui.commands.evaluateoptions import (
     Workers,
     check_outputs,
     command_line,
+    hand_out,
 )
-from ui.commands.options import Device, Force, Json, Quiet, write_json
+from ui.commands.options import Device, Force, Json, Quiet
 from ui.console import Console
 
 evaluating = typer.Typer(
@@ -56,6 +57,7 @@ def evaluate_detector(
 ) -> None:
     """AUC, AP, EER, TPR at fixed FPR, calibration and abstention, with intervals; by method, compression, face size."""
     from detect.library import find
+    from evaluate import detectorreport
     from evaluate.clipset import labelled_clips
     from evaluate.detectorquality import detector_quality, gather
     from evaluate.scorecache import usual_cache
@@ -76,24 +78,10 @@ def evaluate_detector(
     )
     data = {"folder": str(dataset), "clips": len(clips), "sha256": gathered.digest}
     found = head | {"detector": detector, "data": data} | found
-    show_detector(found, head, json, report, picture)
-
-
-def show_detector(
-    found: dict[str, Any], head: dict[str, Any], json: Path | None, report: Path | None, picture: Path | None
-) -> None:
-    """Write and print what was found of a detector."""
-    from evaluate import detectorreport
-    from evaluate.pictures import png, write_chart
-
-    write_json(found, json)
-    if picture is not None:
-        write_chart(picture, png(detectorreport.picture(found, found["detector"]["name"])))
-    if report is not None:
-        detectorreport.write_report(report, head, found)
+    hand_out(head, found, detectorreport, json, report, picture)
     if str(json) == "-":
         return
-    print(f"{found['detector']['name']} on {found['data']['folder']}")
+    print(f"{detector['name']} on {dataset}")
     for line in detectorreport.lines(found):
         print(f"  {line}")
     if report is not None:
@@ -120,13 +108,13 @@ def evaluate_swap(
     """How good a swap is: identity, pose, gaze, expression, seam, sharpness, flicker, and what is outside the mask."""
     from datasets.workspace import SETTINGS, open_workspace, sha256
     from evaluate import swapreport
-    from evaluate.likeness import identity_network, source_faces
-    from evaluate.pictures import png, write_chart
+    from evaluate.likeness import identity_network
+    from evaluate.results import VIDEO
     from evaluate.study import study
-    from evaluate.swapquality import faces_of_clips, swap_figures
+    from evaluate.swapquality import faces_of_clips, swap_figures, workspace_figures
 
     check_outputs(force, report, picture)
-    vectors, missing = None, ""
+    missing = ""
     with Console(quiet) as console:
         embedding = identity_network(console)
         if embedding is None:
@@ -135,29 +123,24 @@ def evaluate_swap(
             if original or mask or source:
                 raise InputError("A workspace knows its original, mask and source; they are given for a swap alone.")
             workspace = open_workspace(swap)
-            fake, mask = workspace.result / "result.mp4", workspace.result / "result_mask.mkv"
+            fake, original = workspace.result / VIDEO, workspace.clip("destination")
             if not fake.is_file():
                 raise InputError(f"{swap} has no result yet; run: counterface merge {swap}")
-            original = workspace.clip("destination")
-            vectors = embedding.embed(source_faces(workspace)) if embedding else None
+            found = workspace_figures(workspace, frames, embedding, console)
         else:
-            fake = swap
+            fake, vectors = swap, None
             if original is None:
                 raise InputError("Say with --original which clip the swap was made from.")
             if embedding and source:
                 vectors = faces_of_clips(source, embedding)
             elif embedding:
                 missing = "Identity was not measured: say with --source whose face was taken."
-        found = swap_figures(fake, original, mask, frames, vectors, embedding, console)
+            found = swap_figures(fake, original, mask, frames, vectors, embedding, console)
     hashes = {"the swap": sha256(fake), "the original": sha256(original)}
     head = study("swap", command_line(), 0, {"frames": frames}, hashes)
     data = {"fake": str(fake), "original": str(original), "identity_missing": missing}
     whole = head | {"data": data} | found
-    write_json(whole, json)
-    if picture is not None:
-        write_chart(picture, png(swapreport.picture(whole)))
-    if report is not None:
-        swapreport.write_report(report, head, whole)
+    hand_out(head, whole, swapreport, json, report, picture)
     if str(json) != "-":
         print(f"{fake} against {original}, {found['frames']} frames, {found['mask']}")
         for line in [*swapreport.lines(whole), *([missing] if missing else [])]:
@@ -175,7 +158,6 @@ def evaluate_people(
     """People against machine: answers of the dashboard's quiz in the same figures as the detector's."""
     from datasets.workspace import sha256
     from evaluate import people
-    from evaluate.pictures import write_chart
     from evaluate.quizanswers import read_answers
     from evaluate.study import study
 
@@ -183,11 +165,7 @@ def evaluate_people(
     answers = read_answers(files)
     head = study("people", command_line(), 0, {"draws": draws}, {str(file): sha256(file) for file in files})
     whole = head | people.people_figures(answers, draws)
-    write_json(whole, json)
-    if picture is not None:
-        write_chart(picture, people.png_of(whole))
-    if report is not None:
-        people.write_report(report, head, whole)
+    hand_out(head, whole, people, json, report, picture)
     if str(json) != "-":
         for line in people.lines(whole):
             print(line)
