@@ -15,6 +15,7 @@ from datasets.provenance.findings import BASIS_WORDS
 from datasets.workspace import Workspace
 from ui.components.choose import choose
 from ui.components.look import plain
+from ui.components.pick import looked_once, stamp
 from ui.pages.wizard.steps import go_to, next_button
 from ui.services.access import SUFFIXES, VIDEO_SUFFIXES, Looked, allowed, drop_upload, keep_upload, look_at
 from ui.services.projects import new_project, record
@@ -97,7 +98,7 @@ def _clips(role: str) -> list[Looked]:
     )
     if way == "On this machine":
         typed = st.text_input("Path of the file", key=f"path-{role}", placeholder="/folder/clip.mp4").strip()
-        return _once(f"{role} {_stamp(typed)}", lambda: look_at(allowed(typed), kinds)) if typed else []
+        return _once(f"{role} {stamp(typed)}", lambda: look_at(allowed(typed), kinds)) if typed else []
     types = [suffix[1:] for suffix in (SUFFIXES if several else VIDEO_SUFFIXES)]
     files = st.file_uploader(
         "Clips or pictures" if several else "Clip", types, accept_multiple_files=several, key=f"upload-{role}"
@@ -109,25 +110,10 @@ def _clips(role: str) -> list[Looked]:
     return found
 
 
-def _stamp(typed: str) -> str:
-    """Tells a file as it is now from another, and from itself when it has changed."""
-    try:
-        return f"{typed} {Path(typed).expanduser().stat().st_mtime_ns}"
-    except (OSError, ValueError, RuntimeError):
-        return typed
-
-
 def _once(key: str, look: Callable[[], Looked]) -> list[Looked]:
     """Look at a file, unless it was looked at before; refused, say why."""
-    taken: dict[str, Looked] = st.session_state.setdefault(TAKEN, {})
-    if key not in taken:
-        try:
-            with st.spinner("Looking at it ..."):
-                taken[key] = look()
-        except CounterfaceError as error:
-            st.error(plain(str(error)))
-            return []
-    return _said(taken[key])
+    found = looked_once(TAKEN, key, look)
+    return _said(found) if found else []
 
 
 def _said(found: Looked) -> list[Looked]:
