@@ -9,6 +9,7 @@ import secrets
 import subprocess
 import sys
 import unicodedata
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -19,6 +20,7 @@ from ui.services.workspaces import wanted
 from ui.settings import studio_home, studio_settings
 
 LONGEST_NAME = 80
+DEEPEST = 3
 CHUNK = 1 << 20
 MEGA = 1_000_000
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
@@ -86,6 +88,15 @@ def allowed(path: str | Path) -> Path:
     if not whole.exists():
         raise InputError(f"There is no {path}.")
     return whole
+
+
+def files_below(folders: Iterable[Path], name: str) -> Iterator[Path]:
+    """Files of that name (a pattern) in some folders and up to three levels below, those in hidden folders left out."""
+    for folder in folders:
+        for depth in range(DEEPEST + 1):
+            for file in Path(folder).glob("/".join(["*"] * depth + [name])):
+                if not any(part.startswith(".") for part in file.relative_to(folder).parts):
+                    yield file
 
 
 def safe_name(name: str) -> str:

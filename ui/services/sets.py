@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datasets.errors import InputError
+from ui.services.access import files_below
 
 if TYPE_CHECKING:
     from datasets.labelledset import LabelledSet
     from datasets.manifest import ClipRow
 
-DEEPEST = 3
 FRESH_SECONDS = 5.0
 MOST_FOUND = 60
 LARGEST = 12_000_000  # bytes of a clip that is played inside the page
@@ -70,14 +70,11 @@ def _found(folders: tuple[Path, ...], moment: int) -> tuple[Path, ...]:
     from datasets.manifest import INDEX
 
     held: dict[Path, float] = {}
-    for folder in folders:
-        for depth in range(DEEPEST + 1):
-            for file in Path(folder).glob("/".join(["*"] * depth + [INDEX])):
-                hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-                if not hidden and _is_own(file):
-                    held[file.parent.resolve()] = file.stat().st_mtime
-                if len(held) >= MOST_FOUND:
-                    break
+    for file in files_below(folders, INDEX):
+        if _is_own(file):
+            held[file.parent.resolve()] = file.stat().st_mtime
+        if len(held) >= MOST_FOUND:
+            break
     return tuple(sorted(held, key=lambda path: -held[path]))
 
 

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from evaluate.charts import Chart, Series
+from ui.services.access import files_below
 
 KINDS = ("detector", "matrix", "robustness", "people")
 FRESH_SECONDS = 5.0
-LARGEST, DEEPEST, MOST = 20_000_000, 3, 200
+LARGEST, MOST = 20_000_000, 200
 CLEAN = "clean"
 # Files of the studio's own that are no studies and would be read in vain.
 OTHERS = frozenset(
@@ -53,16 +54,12 @@ def found(folders: Iterable[Path]) -> list[Study]:
 @lru_cache(maxsize=2)
 def _found(folders: tuple[Path, ...], moment: int) -> tuple[Study, ...]:
     held: dict[Path, Study] = {}
-    for folder in folders:
-        for depth in range(DEEPEST + 1):
-            for file in Path(folder).glob("/".join(["*"] * depth + ["*.json"])):
-                if file.name in OTHERS or any(part.startswith(".") for part in file.relative_to(folder).parts):
-                    continue
-                study = read(file)
-                if study is not None:
-                    held[file.resolve()] = study
-                if len(held) >= MOST:
-                    break
+    for file in files_below(folders, "*.json"):
+        study = None if file.name in OTHERS else read(file)
+        if study is not None:
+            held[file.resolve()] = study
+        if len(held) >= MOST:
+            break
     return tuple(sorted(held.values(), key=lambda one: one.created, reverse=True))
 
 
