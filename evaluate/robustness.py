@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from evaluate.intervals import DRAWS
 from evaluate.perturb import CLEAN, Condition, conditions
 from evaluate.probe import Plan, look, score
 from evaluate.scorecache import ScoreCache, code_id, detector_id, key_text
-from evaluate.scored import Job, Scored, encoded, scored_of
+from evaluate.scored import Job, Scored, encoded, loaded, scored_of
 from evaluate.workers import in_processes
 
 CODE = ("evaluate/perturb.py", "evaluate/probe.py", "datasets/degrade.py")
@@ -140,13 +140,6 @@ def _run(units: Mapping[int, Unit], cache: Path, workers: int, progress: Progres
     return failed
 
 
-@lru_cache(maxsize=2)
-def _loaded(folder: Path, device: str) -> Any:
-    from detect.detector import load_detector
-
-    return load_detector(folder, device)
-
-
 def score_unit(unit: Unit, told: Callable[[], None] | None = None) -> int:
     """Score one clip under what is wanted of it, keeping each score as it is made; how many there were.
 
@@ -158,7 +151,7 @@ def score_unit(unit: Unit, told: Callable[[], None] | None = None) -> int:
     """
     from datasets.faces.finder import make_finder
 
-    detector, cache = _loaded(unit.job.detector, unit.device), ScoreCache(unit.cache)
+    detector, cache = loaded(unit.job.detector, unit.device), ScoreCache(unit.cache)
     finder = make_finder(FINDER)
     try:
         with encoded(unit.job) as path:

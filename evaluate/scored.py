@@ -162,7 +162,8 @@ def _call(scorer: Scorer, frames: int, device: str, job: Job) -> Scored:
 
 
 @lru_cache(maxsize=4)
-def _loaded(folder: Path, device: str) -> Any:
+def loaded(folder: Path, device: str) -> Any:
+    """A trained detector, loaded once a process."""
     from detect.detector import load_detector
 
     return load_detector(folder, device)
@@ -173,7 +174,7 @@ def score_job(job: Job, frames: int, device: str) -> Scored:
     with encoded(job) as path:
         from detect.score import score_clip
 
-        detector = _loaded(job.detector, device)
+        detector = loaded(job.detector, device)
         found = score_clip(path, detector, frames, keep_heatmaps=frames if job.mask else 0)
         return replace(Scored.of(found), overlap=_overlap(found, job.mask) if job.mask else ())
 
