@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +92,9 @@ def studio_home() -> Path:
     folder = home("data") / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def kept_of(source: Path, kind: str) -> Path:
+    """Where the studio keeps what it made, of a kind, of a workspace or a data set that lies elsewhere."""
+    source = Path(source).resolve()
+    return studio_home() / kind / f"{source.name}-{hashlib.sha256(str(source).encode()).hexdigest()[:10]}"

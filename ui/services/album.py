@@ -17,7 +17,7 @@ import numpy as np
 from datasets.atomic import remove, replacing, write_json
 from datasets.errors import InputError
 from datasets.progress import Progress, silent
-from ui.settings import studio_home
+from ui.settings import kept_of
 
 if TYPE_CHECKING:
     from evaluate.results import Results
@@ -108,10 +108,7 @@ class Album:
 
 def album_folder(root: Path) -> Path:
     """Where the pictures of a workspace are kept."""
-    import hashlib
-
-    root = Path(root).resolve()
-    return studio_home() / "learn" / f"{root.name}-{hashlib.sha256(str(root).encode()).hexdigest()[:10]}"
+    return kept_of(root, "learn")
 
 
 def _stamp(root: Path) -> str:

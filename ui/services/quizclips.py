@@ -20,7 +20,7 @@ import numpy as np
 from datasets.atomic import remove, write_json
 from datasets.errors import InputError
 from datasets.progress import Progress, silent, tell
-from ui.settings import studio_home
+from ui.settings import kept_of
 
 if TYPE_CHECKING:
     from datasets.provenance.writer import Making
@@ -67,8 +67,7 @@ class QuizClip:
 
 def quiz_folder(source: Path) -> Path:
     """Where the clips of a workspace or a data set are kept."""
-    source = Path(source).resolve()
-    return studio_home() / "quiz" / f"{source.name}-{hashlib.sha256(str(source).encode()).hexdigest()[:10]}"
+    return kept_of(source, "quiz")
 
 
 def stamp(source: Path) -> str:
