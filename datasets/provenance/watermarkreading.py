@@ -224,6 +224,13 @@ def read_watermark_image(image: np.ndarray) -> WatermarkFound:
     return _noted(found.finish(0.0), notes)
 
 
+def read_id(image: np.ndarray) -> str | None:
+    """The id that a uint8 RGB HxWx3 picture gives at once, without any search, or None."""
+    key, _ = _key()
+    read = Reader(key).read([frame_sums(canonical(luma(image)), key)], gains=1)
+    return None if read is None else id_text(read[0].mark_id)
+
+
 def read_watermark(path: Path, progress: Progress = silent) -> WatermarkFound:
     """Look for the watermark in a video or a picture.
 

@@ -30,6 +30,7 @@ from datasets.provenance.reading import read_back
 from datasets.provenance.records import record_of, remember, unused_id
 from datasets.provenance.signers import StudioSigner, check_reachable, own_serials, studio_signer
 from datasets.provenance.watermark import Watermark
+from datasets.provenance.watermarkreading import read_id
 from datasets.video import ClipInfo, Frame
 
 __all__ = [
@@ -49,6 +50,8 @@ PICTURE_FORMATS = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png"}
 SIDECAR = ".c2pa"
 DEFAULT_CRF = 18
 JPEG_QUALITY = 92
+# Of a picture that is kept as a file: what its id outlasts, and how many are tried for it.
+COPY_QUALITY, PICTURE_IDS = 75, 5
 
 PictureFormat = Literal["jpeg", "png"]
 
@@ -272,6 +275,7 @@ def picture_bytes(
     format: PictureFormat = "jpeg",
     quality: int = JPEG_QUALITY,
     signer: StudioSigner | None = None,
+    ids: int = 1,
 ) -> bytes:
     """A synthetic picture as a file's bytes: marked, encoded, signed, recorded.
 
@@ -279,26 +283,54 @@ def picture_bytes(
         image: uint8 RGB HxWx3; it is not changed.
         quality: of JPEG, 1 to 100.
         signer: who signs; None takes the one of the settings.
+        ids: how many watermark ids may be tried until one is read back from a copy at JPEG :data:`COPY_QUALITY`; one
+            picture holds little, and some ten ids in a hundred would be lost.
 
     Raises:
         Refused: a consent record is missing, or the picture could not be marked, signed or recorded.
     """
-    import cv2
-
     if format not in ("jpeg", "png"):
         raise InputError(f"A synthetic picture is written as jpeg or png, not as {format}.")
     signer = _checked(making, signer)
-    marker = pixel_marks()
-    options: Sequence[int] = [cv2.IMWRITE_JPEG_QUALITY, quality] if format == "jpeg" else []
-    done, encoded = cv2.imencode("." + format, cv2.cvtColor(marker.apply(image), cv2.COLOR_RGB2BGR), options)
-    if not done:
-        raise InputError(f"{making.title} cannot be encoded as {format}.")
+    marker, encoded = _lasting(image, format, quality, max(ids, 1), making.title)
     signed = BytesIO()
-    manifest_bytes = sign(making, f"image/{format}", BytesIO(encoded.tobytes()), signed, marker.said, signer)
+    manifest_bytes = sign(making, f"image/{format}", BytesIO(encoded), signed, marker.said, signer)
     content = signed.getvalue()
     digest = hashlib.sha256(content).hexdigest()
     remember(record_of(making, marker.watermark_id, manifest_bytes, digest, f"image/{format}"))
     return content
+
+
+def _lasting(image: np.ndarray, format: str, quality: int, ids: int, title: str) -> tuple[PixelMarker, bytes]:
+    """The marked picture, encoded, under the first of so many ids that outlasts a copy, or just the first."""
+    first: tuple[PixelMarker, bytes] | None = None
+    for _ in range(ids):
+        marker = pixel_marks()
+        made = marker, _encoded(marker.apply(image), format, quality, title)
+        first = first or made
+        if ids == 1:
+            break
+        copy = _encoded(_decoded(made[1]), "jpeg", COPY_QUALITY, title)
+        if read_id(_decoded(copy)) == marker.watermark_id:
+            return made
+    assert first is not None
+    return first
+
+
+def _encoded(image: np.ndarray, format: str, quality: int, title: str) -> bytes:
+    import cv2
+
+    options: Sequence[int] = [cv2.IMWRITE_JPEG_QUALITY, quality] if format == "jpeg" else []
+    done, encoded = cv2.imencode("." + format, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
+    if not done:
+        raise InputError(f"{title} cannot be encoded as {format}.")
+    return encoded.tobytes()
+
+
+def _decoded(content: bytes) -> np.ndarray:
+    import cv2
+
+    return cv2.cvtColor(cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
 
 def write_picture(path: Path, image: np.ndarray, making: Making, quality: int = JPEG_QUALITY) -> None:
@@ -316,6 +348,6 @@ def write_picture(path: Path, image: np.ndarray, making: Making, quality: int = 
     format = PICTURE_FORMATS.get(path.suffix.lower())
     if format is None:
         raise InputError(f"{path} must end in .jpg or .png: these carry the marks.")
-    content = picture_bytes(image, making, "png" if format == "png" else "jpeg", quality)
+    content = picture_bytes(image, making, "png" if format == "png" else "jpeg", quality, ids=PICTURE_IDS)
     with replacing(path) as temporary:
         temporary.write_bytes(content)

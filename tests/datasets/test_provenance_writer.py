@@ -29,7 +29,7 @@ from datasets.provenance.reading import read_credentials
 from datasets.provenance.records import find
 from datasets.provenance.signers import SignerSettings, studio_signer
 from datasets.provenance.verify import verify
-from datasets.provenance.watermarkreading import read_watermark
+from datasets.provenance.watermarkreading import read_id, read_watermark
 from datasets.provenance.writer import Ingredient, Making, SyntheticWriter, picture_bytes, pixel_marks, write_picture
 from datasets.video import Frame, probe, read_frames, read_picture, timestamps
 
@@ -395,6 +395,22 @@ def test_a_picture_is_badged_and_signed(making: Making, folder: Path, name: str,
 def test_a_pictures_watermark_is_read_again(making: Making, folder: Path, name: str) -> None:
     write_picture(folder / name, np.ascontiguousarray(astronaut()[:360, :480]), making)
     assert read_watermark(folder / name).id == read_credentials(folder / name).soft_binding
+
+
+def test_an_id_that_a_picture_does_not_hold_is_drawn_anew(
+    making: Making, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = iter(range(0x1000, 0x2000))
+    lost = {f"{0x1000 + i:08x}" for i in range(2)}
+    monkeypatch.setattr(writer_module, "new_id", lambda: next(drawn))
+    monkeypatch.setattr(
+        writer_module, "read_id", lambda image: found if (found := read_id(image)) not in lost else None
+    )
+    image = np.ascontiguousarray(astronaut()[:480, :480])
+    write_picture(folder / "p.jpg", image, making)
+    assert read_credentials(folder / "p.jpg").soft_binding not in lost
+    write_picture(folder / "flat.png", np.full((32, 32, 3), 90, np.uint8), making)
+    assert read_credentials(folder / "flat.png").state == "trusted"
 
 
 def test_a_picture_in_a_form_that_carries_no_marks(making: Making, folder: Path) -> None:
