@@ -12,9 +12,8 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import av
 import numpy as np
@@ -27,8 +26,11 @@ HD_LINES = 720
 DECODER_THREADS = 2
 LUMA_FIRST = frozenset({"yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p", "nv12"})
 FULL_RANGE = 2
+BLACK, WHITE = 16, 235
 # Seconds: shorter gaps between wanted frames are decoded through.
 SEEK_FROM = 0.5
+# How much earlier than its time a frame may come, in ticks of the clip.
+TOLERANCE = 0.75
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,11 @@ def _everyone(index: int) -> bool:
 
 
 def _decoded(
-    path: Path, convert: Callable[[Any], np.ndarray], wanted: Callable[[int], bool] = _everyone, keys_only: bool = False
+    path: Path,
+    convert: Callable[[Any], np.ndarray],
+    wanted: Callable[[int], bool] = _everyone,
+    keys_only: bool = False,
+    luma: LumaSeen | None = None,
 ) -> Iterator[tuple[int, float, np.ndarray, bool]]:
     """Number, time in seconds, converted picture and whether it is a key frame, of every frame whose number is wanted.
 
@@ -202,16 +208,42 @@ def _decoded(
             stream.codec_context.skip_frame = "NONKEY"
         try:
             for index, picture in enumerate(container.decode(stream)):
+                if luma is not None:
+                    _show(picture, _seconds(picture, stream, index), luma)
                 if wanted(index):
                     yield index, _seconds(picture, stream, index), convert(picture), bool(picture.key_frame)
         except av.error.FFmpegError as error:
-            raise InputError(f"{path} is damaged after frame {index}.") from error
+            broken = InputError(f"{path} is damaged after frame {index}.")
+            if luma is not None:
+                luma.ended(broken)
+            raise broken from error
     if index < 0:
         raise InputError(f"{path} holds no frames.")
+    if luma is not None:
+        luma.ended(None)
 
 
-def read_frames(path: Path, every: int = 1, start: int = 0, also: Container[int] = frozenset[int]()) -> Iterator[Frame]:
+class LumaSeen(Protocol):
+    """Someone who is shown every frame of a clip while another reads it."""
+
+    def __call__(self, luma: np.ndarray, time: float, is_key: bool) -> None:
+        """Take a frame's luma (uint8 HxW in full range, upright, valid during the call alone)."""
+
+    def ended(self, error: InputError | None) -> None:
+        """There are no more, or the clip breaks off here."""
+
+
+def read_frames(
+    path: Path,
+    every: int = 1,
+    start: int = 0,
+    also: Container[int] = frozenset[int](),
+    luma: LumaSeen | None = None,
+) -> Iterator[Frame]:
     """Yield every ``every``-th frame from frame number ``start`` on, and those of ``also``, in presentation order.
+
+    Args:
+        luma: is shown every frame on the way, also those that are not wanted.
 
     Raises:
         InputError: the file can't be opened, holds no frame, or breaks off while decoding.
@@ -220,7 +252,7 @@ def read_frames(path: Path, every: int = 1, start: int = 0, also: Container[int]
     def wanted(index: int) -> bool:
         return (index >= start and (index - start) % every == 0) or index in also
 
-    for index, time, image, _ in _decoded(path, to_rgb, wanted):
+    for index, time, image, _ in _decoded(path, to_rgb, wanted, luma=luma):
         yield Frame(index, time, image)
 
 
@@ -243,12 +275,6 @@ def _upright(image: np.ndarray, picture: Any) -> np.ndarray:
     return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
 
 
-@lru_cache(maxsize=1)
-def _full_range() -> np.ndarray:
-    """Where each luma of the limited range lies in the full one, uint8 (256,); 16 is black and 235 white (BT.601)."""
-    return np.clip(np.rint((np.arange(256) - 16) * (255 / 219)), 0, 255).astype(np.uint8)
-
-
 def _luma(picture: Any) -> np.ndarray:
     """The luma plane in full range, uint8 HxW; converted by the library where there is no such plane."""
     import cv2
@@ -260,7 +286,8 @@ def _luma(picture: Any) -> np.ndarray:
     grey = rows[: picture.height, : picture.width]
     if picture.format.name.startswith("yuvj") or picture.color_range == FULL_RANGE:
         return grey
-    return cv2.LUT(np.ascontiguousarray(grey), _full_range())
+    # In the limited range 16 is black and 235 white (BT.601).
+    return cv2.convertScaleAbs(cv2.subtract(grey, BLACK), alpha=255 / (WHITE - BLACK))  # type: ignore[call-overload]
 
 
 def _seconds(picture: Any, stream: Any, index: int) -> float:
@@ -314,17 +341,35 @@ def spread(path: Path, count: int) -> Iterator[Frame]:
     yield from frames_at(path, wanted.tolist(), times)
 
 
-def frames_at(path: Path, indices: Iterable[int], times: np.ndarray | None = None) -> Iterator[Frame]:
+def frames_at(
+    path: Path, indices: Iterable[int], times: np.ndarray | None = None, luma: LumaSeen | None = None
+) -> Iterator[Frame]:
     """Yield the frames with these ascending indices; gaps that hold a key frame are crossed by seeking.
 
     Args:
         times: what :func:`timestamps` says of the clip, if it is known already.
+        luma: is shown every frame of the clip, which is then decoded whole; where that breaks off, the rest of the
+            wanted frames are sought.
     """
     times = timestamps(path) if times is None else times
+    if luma is None:
+        yield from _sought(path, indices, times)
+        return
+    rest = list(indices)
+    try:
+        for frame in _on_the_way(path, list(rest), times, luma):
+            rest.pop(0)
+            yield frame
+        luma.ended(None)
+    except InputError as error:
+        luma.ended(error)
+        yield from _sought(path, rest, times)
+
+
+def _sought(path: Path, indices: Iterable[int], times: np.ndarray) -> Iterator[Frame]:
     with open_container(path) as container:
         stream = container.streams.video[0]
         base = float(stream.time_base)
-        tolerance = base * 0.75
         # Where a container has no index, a long gap is worth a try.
         keys = [entry.timestamp * base for entry in stream.index_entries if entry.is_keyframe]
         pictures: Iterator[Any] = iter(())
@@ -337,11 +382,32 @@ def frames_at(path: Path, indices: Iterable[int], times: np.ndarray | None = Non
                     pictures = container.decode(stream)
                 for picture in pictures:
                     at = _seconds(picture, stream, index)
-                    if at >= target - tolerance:
+                    if at >= target - TOLERANCE * base:
                         yield Frame(index, at, to_rgb(picture))
                         break
         except av.error.FFmpegError as error:
             raise InputError(f"{path} is damaged near {at:.1f} s.") from error
+
+
+def _on_the_way(path: Path, indices: Sequence[int], times: np.ndarray, luma: LumaSeen) -> Iterator[Frame]:
+    number, at, wanted = -1, 0.0, iter(indices)
+    index = next(wanted, None)
+    with open_container(path) as container:
+        stream = container.streams.video[0]
+        near = TOLERANCE * float(stream.time_base)
+        try:
+            for number, picture in enumerate(container.decode(stream)):
+                at = _seconds(picture, stream, number)
+                _show(picture, at, luma)
+                if index is not None and at >= times[index] - near:
+                    yield Frame(index, at, to_rgb(picture))
+                    index = next(wanted, None)
+        except av.error.FFmpegError as error:
+            raise InputError(f"{path} is damaged near {at:.1f} s.") from error
+
+
+def _show(picture: Any, time: float, luma: LumaSeen) -> None:
+    luma(_upright(_luma(picture), picture), time, bool(picture.key_frame))
 
 
 def _between(keys: Sequence[float], after: float, until: float) -> bool:

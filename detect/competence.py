@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 
 from detect.recipes.paired import sharpness
@@ -102,12 +103,14 @@ def flat_share(image: np.ndarray, box: np.ndarray) -> float:
     part = image[top : bottom : max(1, (bottom - top) // FLAT_ROWS), left:right]
     if part.shape[0] < 1 or part.shape[1] < 2:
         return float("nan")
-    return float((part[:, 1:] == part[:, :-1]).all(axis=2).mean())
+    same = part[:, 1:] == part[:, :-1]
+    return float((same[..., 0] & same[..., 1] & same[..., 2]).mean())
 
 
 def colourfulness(crop: np.ndarray) -> float:
     """How far apart red, green and blue are in a face's crop (uint8 RGB HxWx3), mean over the pixels, in levels."""
-    return float((crop.max(axis=2) - crop.min(axis=2)).mean())
+    red, green, blue = cv2.split(crop)
+    return float((cv2.max(cv2.max(red, green), blue) - cv2.min(cv2.min(red, green), blue)).mean())
 
 
 def fit_competence(

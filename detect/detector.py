@@ -216,10 +216,14 @@ class TrainedDetector:
 
 def median(cues: np.ndarray) -> np.ndarray:
     """Medians (k,) of cues (N, k) over frames; NaN where no frame could be measured."""
-    known = np.isfinite(cues).any(0)
-    found = np.full(cues.shape[1], np.nan, np.float32)
-    found[known] = np.nanmedian(cues[:, known], axis=0)
-    return found
+    # As numpy.nanmedian, which takes ten times as long: what is missing is sorted to the end.
+    ascending = np.sort(cues, axis=0)
+    count = (~np.isnan(cues)).sum(axis=0)
+    columns = np.arange(cues.shape[1])
+    low, high = (np.maximum(at, 0) for at in ((count - 1) // 2, count // 2))
+    found = (ascending[low, columns] + ascending[np.minimum(high, len(cues) - 1), columns]) / 2
+    found[~np.isfinite(cues).any(axis=0)] = np.nan
+    return found.astype(np.float32)
 
 
 def forward(

@@ -80,21 +80,27 @@ class Found:
     tracks: Sequence[int | None]
 
 
-def face_inputs(image: np.ndarray, face: Face, detector: Detector) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+def face_inputs(
+    image: np.ndarray, face: Face, detector: Detector, patch: Patch | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """What a detector needs of one face of a frame (uint8 RGB HxWx3): crop, affine, cues; see :class:`Seen`."""
     side, coverage = int(detector.card["input"]["size"]), detector.card["input"]["coverage"]
     affine = align_affine(face, side, coverage)
-    return warp_crop(image, affine, side), affine, face_cues(image, face, detector.cue_names)
+    return warp_crop(image, affine, side), affine, face_cues(image, face, detector.cue_names, patch)
 
 
-def face_cues(image: np.ndarray, face: Face, names: Sequence[str]) -> np.ndarray | None:
-    """The cues of a face, float32 (k,), all NaN for a face without a mesh; None where there are no names."""
+def face_cues(image: np.ndarray, face: Face, names: Sequence[str], patch: Patch | None = None) -> np.ndarray | None:
+    """The cues of a face, float32 (k,), all NaN for a face without a mesh; None where there are no names.
+
+    Args:
+        patch: of that face, where it was cut already.
+    """
     if not names:
         return None
     from detect.cues.frame import measure_frame
     from detect.cues.patch import cut_patch
 
-    patch = cut_patch(image, face)
+    patch = patch or cut_patch(image, face)
     return np.full(len(names), np.nan, np.float32) if patch is None else measure_frame(patch, names)
 
 
@@ -129,13 +135,12 @@ def measure(found: Iterator[Found], detector: Detector) -> Iterator[Seen | SeenR
         if one.looked.run != number:
             yield from _ended(run)
             run, number = {}, one.looked.run
-        if number is not None:
-            _keep(run, one)
+        cut = {} if number is None else _keep(run, one)
         if not one.looked.counted:
             continue
-        for track, face in zip(one.tracks, one.faces, strict=True):
+        for place, (track, face) in enumerate(zip(one.tracks, one.faces, strict=True)):
             assert track is not None
-            crop, affine, cues = face_inputs(image, face, detector)
+            crop, affine, cues = face_inputs(image, face, detector, cut.get(place))
             yield Seen(
                 one.looked.order,
                 one.looked.frame.index,
@@ -156,12 +161,16 @@ def _ended(run: dict[int, list[tuple[float, Patch]]]) -> list[SeenRun]:
     return [SeenRun(track, tuple(patches)) for track, patches in run.items() if len(patches) > 1]
 
 
-def _keep(run: dict[int, list[tuple[float, Patch]]], one: Found) -> None:
+def _keep(run: dict[int, list[tuple[float, Patch]]], one: Found) -> dict[int, Patch]:
+    """Add the patches of a frame's faces to their runs; they are given back by the faces' places among the found."""
     from detect.cues.patch import cut_patch
 
-    for track, face in list(zip(one.tracks, one.faces, strict=True))[:MOST_RUN_FACES]:
+    cut: dict[int, Patch] = {}
+    for place, (track, face) in enumerate(list(zip(one.tracks, one.faces, strict=True))[:MOST_RUN_FACES]):
         if track is not None and (patch := cut_patch(one.looked.frame.image, face)) is not None:
+            cut[place] = patch
             run.setdefault(track, []).append((one.looked.frame.time, patch))
+    return cut
 
 
 def _same(known: dict[int, np.ndarray], box: np.ndarray) -> int | None:

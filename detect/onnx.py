@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,21 +84,29 @@ def export_onnx(folder: Path, output: Path, force: bool = False) -> Path:
         raise InputError(f"{output} must end in {SUFFIX}.")
     refuse_overwrite(output, force)
     detector = load_detector(folder, "cpu")
-    blob = _graph(detector)
+    blob = graph_of(_exported(detector), detector.size, str(detector.card["name"]))
     with replacing(output) as temporary:
         temporary.write_bytes(_with_metadata(blob, detector))
     return output
 
 
-def _graph(detector: TrainedDetector) -> bytes:
-    """The network as a serialised ONNX model."""
+def graph_of(network: torch.nn.Module, size: int, name: str) -> bytes:
+    """A network as a serialised ONNX model.
+
+    Args:
+        network: gives named tensors, (N, ...) each, for float32 (N, 3, size, size).
+        size: side of its pictures, pixels; N stays free.
+        name: what an error calls it.
+
+    Raises:
+        InputError: it does something that ONNX has no operator for.
+    """
     import warnings
     from io import BytesIO
 
     import torch
 
-    network = _exported(detector)
-    example = torch.full((2, 3, detector.size, detector.size), 0.5)
+    example = torch.full((2, 3, size, size), 0.5)
     with torch.inference_mode():
         names = list(network(example))
     axes = {name: {0: "faces"} for name in (INPUT, *names)}
@@ -128,7 +136,7 @@ def _graph(detector: TrainedDetector) -> bytes:
             )
         except (RuntimeError, torch.onnx.errors.OnnxExporterError) as error:
             reason = str(error).splitlines()[0]
-            raise InputError(f"{detector.card['name']} cannot be written as ONNX: {reason}") from error
+            raise InputError(f"{name} cannot be written as ONNX: {reason}") from error
     return buffer.getvalue()
 
 
@@ -194,7 +202,6 @@ def load_onnx(path: Path, device: str = "auto") -> OnnxDetector:
     Raises:
         InputError: no such file, damaged, another kind of ONNX file, or a device that is not there.
     """
-    import onnxruntime
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
@@ -204,11 +211,8 @@ def load_onnx(path: Path, device: str = "auto") -> OnnxDetector:
     if not path.is_file():
         raise InputError(f"There is no detector {path}.")
     providers = _providers(device)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = thread_count()
     try:
-        session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=providers)
+        session = open_session(path.read_bytes(), thread_count(), providers)
     except Exception as error:  # onnxruntime's own errors share no base class but this
         reason = str(error).splitlines()[0]
         raise InputError(f"{path} is damaged, or no ONNX file: {reason}") from error
@@ -233,6 +237,17 @@ def load_onnx(path: Path, device: str = "auto") -> OnnxDetector:
     except (KeyError, TypeError, ValueError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path} holds a detector whose card and arrays do not fit together: {reason}.") from error
+
+
+def open_session(blob: bytes, threads: int, providers: Sequence[str] = ("CPUExecutionProvider",)) -> Any:
+    """An onnxruntime session with so many threads, none of which waits for work at the cost of others."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(blob, options, providers=list(providers))
 
 
 def _providers(device: str) -> list[str]:

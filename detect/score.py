@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from datasets.ahead import Handed, ahead
 from datasets.device import half_the_cores, torch_threads
 from datasets.errors import CounterfaceError, InputError
 from datasets.progress import Progress, silent
@@ -28,14 +29,15 @@ from detect.source import Source, open_source
 from detect.summary import summarise
 
 if TYPE_CHECKING:
+    from datasets.video import LumaSeen
     from detect.detector import Detector, FaceScores
 
 DEFAULT_FRAMES = 32
 BATCH = 8
 # What a result says of the detector, from its card.
 NAMED = ("name", "version", "calibrated_on")
-# Faces that may wait for the model, and frames that may wait for the finder.
-FACES_AHEAD, FRAMES_AHEAD = 32, 4
+# Faces that may wait for the model, frames for the finder, and small squares for the search for marks.
+FACES_AHEAD, FRAMES_AHEAD, SQUARES_AHEAD = 32, 4, 64
 
 
 def score_clip(
@@ -58,18 +60,18 @@ def score_clip(
     Raises:
         InputError: no such file, not a video or picture, damaged. A clip without a face is not an error.
     """
-    from datasets.ahead import ahead
     from datasets.faces.finder import make_finder
 
     began = time.monotonic()
     path = Path(path)
     if frames < 1 or (every is not None and every < 1):
         raise InputError("At least one frame has to be scored: --frames and --every are 1 or more.")
-    source = open_source(path, frames, every, runs=wants_runs(detector))
+    marks = Marks(path)
+    source = open_source(path, frames, every, wants_runs(detector), marks.luma)
+    backend = make_finder(finder)
     # The marks are looked for beside the faces; what is found of one never enters into the other.
     beside = ThreadPoolExecutor(1)
-    provenance = beside.submit(_provenance, path)
-    backend = make_finder(finder)
+    provenance = beside.submit(marks.look)
     wanted = set(np.linspace(0, source.total - 1, min(keep_heatmaps, source.total)).round().astype(int).tolist())
     evidence: dict[int, Evidence] = {}
     runs: dict[int, list[SeenRun]] = {}
@@ -86,14 +88,15 @@ def score_clip(
             # In this order: what still runs must not lose what it stands on.
             for stage in (seen, found, decoded, backend):
                 stage.close()
+            marks.ended(None)
             beside.shutdown(wait=False, cancel_futures=True)
     said = _said(evidence, runs, detector, tally, source)
-    marks = provenance.result()
+    provenance_found = provenance.result()
     return ClipScore(
         file=str(path),
         **said,
         seconds=time.monotonic() - began,
-        provenance=marks,
+        provenance=provenance_found,
         heatmaps=tuple(heatmaps),
         heatmap_by=explainer.by,
     )
@@ -162,21 +165,56 @@ class Unexplained(Explainer):
         return None
 
 
-def _provenance(path: Path) -> dict[str, Any]:
-    """What marks the file carries, as ``score --json`` reports it beside the score; they never enter into it.
+class Marks:
+    """The marks of a file, looked for in a thread beside its faces; both see the same decoded frames where they can."""
 
-    ``watermark`` is the object that ``verify --json`` has, or None where there is no watermark.
-    """
-    from datasets.provenance.verify import verify
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._squares: Handed[tuple[np.ndarray, float, bool]] | None = Handed(SQUARES_AHEAD) if _shared(path) else None
 
-    found = verify(path, badge=False)
-    said = found.to_json()
-    return {
-        "credentials": found.credentials.state,
-        "watermark": said["watermark"] if found.watermark.present else None,
-        "studio_output": found.studio_output,
-        "synthetic": found.synthetic,
-    }
+    @property
+    def luma(self) -> LumaSeen | None:
+        """Who has to be shown every frame; None where the marks are read apart."""
+        return None if self._squares is None else self
+
+    def __call__(self, luma: np.ndarray, time: float, is_key: bool) -> None:
+        from datasets.provenance.watermarkgrid import canonical
+
+        if self._squares is not None:
+            self._squares.put((canonical(luma), time, is_key))
+
+    def ended(self, error: InputError | None) -> None:
+        """No more frames come."""
+        if self._squares is not None:
+            self._squares.end(error)
+
+    def look(self) -> dict[str, Any]:
+        """What marks the file carries, as ``score --json`` reports it beside the score; they never enter into it.
+
+        ``watermark`` is the object that ``verify --json`` has, or None where there is no watermark.
+        """
+        from datasets.provenance.verify import verify
+
+        try:
+            found = verify(self.path, badge=False, squares=self._squares)
+        finally:
+            if self._squares is not None:
+                self._squares.close()
+        said = found.to_json()
+        return {
+            "credentials": found.credentials.state,
+            "watermark": said["watermark"] if found.watermark.present else None,
+            "studio_output": found.studio_output,
+            "synthetic": found.synthetic,
+        }
+
+
+def _shared(path: Path) -> bool:
+    """Whether the marks are read from every frame of a video."""
+    from datasets.provenance.watermarkreading import every_frame
+    from datasets.video import is_picture, probe
+
+    return not is_picture(path) and every_frame(path, probe(path).duration)
 
 
 @contextmanager

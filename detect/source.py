@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from datasets.errors import InputError
-from datasets.video import Frame
+from datasets.video import Frame, LumaSeen
 
 RUNS, RUN_LENGTH = 4, 8
 WEBP_BLOCK = 16
@@ -58,13 +58,14 @@ class Source:
     few_colours: bool
 
 
-def open_source(path: Path, frames: int, every: int | None, runs: bool) -> Source:
+def open_source(path: Path, frames: int, every: int | None, runs: bool, luma: LumaSeen | None = None) -> Source:
     """Say what is looked at, and begin.
 
     Args:
         frames: how many are scored, spread evenly.
         every: score every n-th instead; the whole clip is decoded then.
         runs: whether short runs of consecutive frames are wanted too.
+        luma: is shown every frame of a video, which is then decoded whole.
 
     Raises:
         InputError: no such file, not a video or picture, damaged.
@@ -85,9 +86,9 @@ def open_source(path: Path, frames: int, every: int | None, runs: bool) -> Sourc
     info, times = probe(path), timestamps(path)
     counted, run = plan(len(times), frames, every, runs)
     if every is None and len(counted) < len(times):
-        shown = frames_at(path, sorted({*counted, *run}), times)
+        shown = frames_at(path, sorted({*counted, *run}), times, luma)
     else:
-        shown = read_frames(path, every or 1, also=frozenset(run))
+        shown = read_frames(path, every or 1, also=frozenset(run), luma=luma)
     wanted = set(counted) if every is None else None
     return Source(
         _marked(shown, wanted if wanted is not None else range(0, 2**62, every or 1), run),

@@ -7,7 +7,7 @@ is authentic: marks can be lost.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,13 @@ from datasets.provenance.reading import Credentials, read_credentials
 from datasets.provenance.watermarkfound import WatermarkFound
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from datasets.provenance.findings import Finding
     from datasets.provenance.records import Record
+
+if TYPE_CHECKING:
+    Square = tuple[np.ndarray, float, bool]
 
 ORIGINAL = "original"
 UNREAD = WatermarkFound(False, None, 0.0, 1.0, 0.0, 0)
@@ -216,11 +221,15 @@ class Verification:
         }
 
 
-def verify(path: Path, progress: Progress = silent, badge: bool = True) -> Verification:
+def verify(
+    path: Path, progress: Progress = silent, badge: bool = True, squares: Iterable[Square] | None = None
+) -> Verification:
     """Look for every mark in a video or a picture. An unmarked file is an answer, not an error.
 
     Args:
         badge: look for the visible badge too; what a file is taken for does not rest on it.
+        squares: the frames on the watermark's square where someone decodes them anyway, see
+            :func:`datasets.provenance.watermarkreading.read_watermark`.
 
     Raises:
         InputError: there is no such file, or it is neither a video nor a picture.
@@ -246,7 +255,7 @@ def verify(path: Path, progress: Progress = silent, badge: bool = True) -> Verif
         damaged.append(str(error))
     else:
         try:
-            watermark = read_watermark(path, progress)
+            watermark = read_watermark(path, progress, squares)
         except (InputError, Refused) as error:
             damaged.append(str(error))
     ids = dict.fromkeys([watermark.id, *(passage.id for passage in watermark.passages)])

@@ -27,6 +27,8 @@ from datasets.provenance.payload import PUBLIC_KEY, MarkKey, derived
 Array = np.ndarray
 
 SIDE = 192
+# Pixels from which a table of sums is quicker than averaging, and to which its sums fit into 31 bits.
+LARGE, SUMMABLE = 800_000, 2**31 // 256
 ID_CELLS = 48
 PRESENCE_CELLS = 96
 BANDS = 8
@@ -52,7 +54,41 @@ def canonical(grey: Array) -> Array:
     if min(height, width) < SIDE:
         larger = (max(width, SIDE), max(height, SIDE))
         grey = cv2.resize(grey.astype(np.float32), larger, interpolation=cv2.INTER_LINEAR)
+    if grey.dtype == np.uint8 and LARGE <= grey.size <= SUMMABLE:
+        return _area_means(grey)
     return cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
+
+
+def _area_means(grey: Array) -> Array:
+    """What ``cv2.resize`` gives with INTER_AREA, from sums over rectangles: of a large picture in half the time."""
+    height, width = grey.shape
+    sums = cv2.integral(grey).ravel()
+    corners = np.zeros((SIDE + 1, SIDE + 1))
+    for places, weights in _corners(height, width):
+        corners += sums.take(places) * weights
+    means = corners[1:, 1:] - corners[:-1, 1:] - corners[1:, :-1] + corners[:-1, :-1]
+    return np.rint(means * (SIDE * SIDE / grey.size)).astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def _corners(height: int, width: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Where the square's grid lines cross in a table of sums: flat places and weights, each (SIDE + 1, SIDE + 1)."""
+
+    def lines(length: int) -> tuple[np.ndarray, np.ndarray]:
+        exact = np.arange(SIDE + 1) * (length / SIDE)
+        before = np.minimum(exact.astype(int), length - 1)
+        return before, exact - before
+
+    (y, down), (x, right) = lines(height), lines(width)
+    row = width + 1
+    first = y[:, None] * row + x
+    down = down[:, None]
+    return [
+        (first, (1 - down) * (1 - right)),
+        (first + 1, (1 - down) * right),
+        (first + row, down * (1 - right)),
+        (first + row + 1, down * right),
+    ]
 
 
 def cells(square: Array, count: int) -> Array:

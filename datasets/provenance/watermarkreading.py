@@ -7,7 +7,7 @@ place, the grid is searched for: the picture may have been cropped, mirrored or 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -231,10 +231,22 @@ def read_id(image: np.ndarray) -> str | None:
     return None if read is None else id_text(read[0].mark_id)
 
 
-def read_watermark(path: Path, progress: Progress = silent) -> WatermarkFound:
+def every_frame(path: Path, duration: float) -> bool:
+    """Whether :func:`read_watermark` reads every frame of a clip, rather than its key frames alone."""
+    length, key_frames = _extent(path, duration)
+    return length <= EVERY_FRAME_TO or key_frames * KEYS_APART < length
+
+
+def read_watermark(
+    path: Path, progress: Progress = silent, squares: Iterable[tuple[Array, float, bool]] | None = None
+) -> WatermarkFound:
     """Look for the watermark in a video or a picture.
 
     The id can be read where it was written with this machine's private key; that a mark is there, anywhere.
+
+    Args:
+        squares: of a clip of which :func:`every_frame` holds, from someone who decodes it anyway: each frame's luma on
+            the canonical square, its time, and whether it is a key frame.
 
     Raises:
         InputError: the file is neither a video nor a picture, or is damaged before its first frame.
@@ -247,13 +259,13 @@ def read_watermark(path: Path, progress: Progress = silent) -> WatermarkFound:
     info = probe(path)
     key, notes = _key()
     duration, key_frames = _extent(path, info.duration)
-    keys_only = duration > EVERY_FRAME_TO and key_frames * KEYS_APART >= duration
+    keys_only = squares is None and duration > EVERY_FRAME_TO and key_frames * KEYS_APART >= duration
     found = _Search(key, max(PASSAGE_SECONDS, duration / (MOST_PASSAGES - 1)))
     end = 0.0
     total = None if keys_only else info.frames
     try:
-        for picture in counted(_pictures(path, keys_only), "looking for the watermark", total, progress):
-            square, end, is_key = picture
+        shown = _pictures(path, keys_only) if squares is None else squares
+        for square, end, is_key in counted(shown, "looking for the watermark", total, progress):
             found.add(square, end, is_key)
     except InputError as error:
         if not found.frames:

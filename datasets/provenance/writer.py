@@ -330,7 +330,9 @@ def _encoded(image: np.ndarray, format: str, quality: int, title: str) -> bytes:
 def _decoded(content: bytes) -> np.ndarray:
     import cv2
 
-    return cv2.cvtColor(cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    assert pixels is not None
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
 
 
 def write_picture(path: Path, image: np.ndarray, making: Making, quality: int = JPEG_QUALITY) -> None:

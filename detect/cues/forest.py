@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,13 +56,20 @@ class Forest:
         if rows.ndim != 2 or rows.shape[1] != len(self.medians):
             raise ValueError(f"rows of shape {rows.shape}, and (N, {len(self.medians)}) is needed")
         known = np.where(np.isfinite(rows), rows, self.medians)
+        row = (np.arange(len(rows)) * rows.shape[1])[:, None]
         at = np.repeat(self.roots[None], len(rows), axis=0)
-        index = np.arange(len(rows))[:, None]
         for _ in range(self.depth):
-            asked = self.feature[at]
-            goes_left = known[index, np.maximum(asked, 0)] <= self.threshold[at]
-            at = np.where(goes_left, self.left[at], self.right[at])
-        return self.threshold[at].astype(np.float64).mean(axis=1)
+            value = known.take(row + self.asked.take(at))
+            after = np.where(value <= self.threshold.take(at), self.left.take(at), self.right.take(at))
+            if np.array_equal(after, at):  # a leaf points at itself
+                break
+            at = after
+        return self.threshold.take(at).astype(np.float64).mean(axis=1)
+
+    @cached_property
+    def asked(self) -> np.ndarray:
+        """int64 (nodes,), the column that a node asks for; of a leaf, which asks for none, the first."""
+        return np.maximum(self.feature, 0).astype(np.int64)
 
     def logit(self, rows: np.ndarray) -> np.ndarray:
         """Log-odds of :meth:`share`, float64 (N,), within +-6.9."""

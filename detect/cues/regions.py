@@ -126,5 +126,6 @@ def _eroded(first: np.ndarray, last: np.ndarray, width: int, half: np.ndarray) -
 
 
 def _filled(first: np.ndarray, last: np.ndarray, width: int) -> np.ndarray:
-    columns = np.arange(width)
-    return ((columns >= first[:, None]) & (columns <= last[:, None])).view(np.uint8)
+    columns = np.arange(width, dtype=np.int32)
+    first, last = (ends.astype(np.int32)[:, None] for ends in (first, last))
+    return ((columns >= first) & (columns <= last)).view(np.uint8)

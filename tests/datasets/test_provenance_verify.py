@@ -27,10 +27,12 @@ from datasets.provenance.reading import Credentials
 from datasets.provenance.records import Record, find, recent, table_path
 from datasets.provenance.verify import Match, Verification, verify
 from datasets.provenance.watermarkfound import Passage, WatermarkFound
+from datasets.provenance.watermarkgrid import canonical
+from datasets.provenance.watermarkreading import every_frame
 from datasets.provenance.watermarkwords import chance, spans
 from datasets.provenance.writer import SyntheticWriter, write_picture
 from datasets.samples.animate import render
-from datasets.video import Frame, probe, read_frames, read_picture
+from datasets.video import Frame, probe, read_frames, read_grey, read_picture
 
 CONSENT = from_option("synthetic", "a", "b")
 COUNT, RATE = 60, 20
@@ -244,6 +246,12 @@ def test_the_table_knows_what_was_written(swap: Path) -> None:
     assert id is not None and (record := find(id)) is not None
     assert record.manifest in swap.read_bytes() and record.format == "video/mp4"
     assert id in [entry.id for entry in recent(1000)]
+
+
+def test_frames_that_are_decoded_anyway_give_the_same_answer(swap: Path) -> None:
+    assert every_frame(swap, 1.0)
+    shown = ((canonical(grey), time, is_key) for grey, time, is_key in read_grey(swap))
+    assert verify(swap, squares=shown).to_json() == verify(swap).to_json()
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import struct
 import threading
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -13,7 +15,7 @@ import pytest
 from footage import turn_by_quarter, write_clip
 
 from datasets import video
-from datasets.ahead import ahead
+from datasets.ahead import Handed, ahead
 from datasets.encode import ClipEncoder
 from datasets.errors import InputError
 from datasets.video import (
@@ -23,6 +25,7 @@ from datasets.video import (
     open_container,
     probe,
     read_frames,
+    read_grey,
     read_picture,
     spread,
     timestamps,
@@ -206,6 +209,66 @@ def test_grey_and_lossless_clips_come_back_as_they_were(tmp_path: Path) -> None:
             encoder.write(Frame(i, i / 25, mask))
     for frame, mask in zip(read_frames(tmp_path / "m.mkv"), masks, strict=True):
         assert np.array_equal(frame.image, np.repeat(mask[..., None], 3, 2))
+
+
+class Along:
+    """Keeps what it is shown."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[np.ndarray, float, bool]] = []
+        self.said: list[InputError | None] = []
+
+    def __call__(self, luma: np.ndarray, time: float, is_key: bool) -> None:
+        self.seen.append((luma.copy(), time, is_key))
+
+    def ended(self, error: InputError | None) -> None:
+        self.said.append(error)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [lambda path, luma: frames_at(path, [3, 4, 41], luma=luma), lambda path, luma: read_frames(path, 7, luma=luma)],
+    ids=["chosen", "every 7th"],
+)
+def test_who_looks_along_is_shown_every_frame_and_changes_nothing(clip: Path, read: Callable[..., Any]) -> None:
+    along = Along()
+    for alone, shared in zip(read(clip, None), read(clip, along), strict=True):
+        assert alone.index == shared.index and np.array_equal(alone.image, shared.image)
+    for known, found in zip(read_grey(clip), along.seen, strict=True):
+        assert np.array_equal(known[0], found[0]) and known[1:] == found[1:]
+    assert along.said == [None]
+
+
+def test_where_a_clip_breaks_off_the_wanted_frames_are_sought_still(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    along = Along()
+
+    def breaks(picture: object, time: float, luma: Along, show=video._show) -> None:  # type: ignore[no-untyped-def]
+        if len(along.seen) == 20:
+            raise InputError("damaged here")
+        show(picture, time, luma)
+
+    monkeypatch.setattr(video, "_show", breaks)
+    assert [frame.index for frame in frames_at(clip, [3, 15, 30, 50], luma=along)] == [3, 15, 30, 50]
+    assert len(along.seen) == 20 and str(along.said[0]) == "damaged here" and len(along.said) == 1
+
+
+def test_what_is_handed_over_comes_in_order_with_the_error_last_and_is_dropped_when_nobody_wants_it() -> None:
+    handed: Handed[int] = Handed(2)
+    maker = threading.Thread(target=lambda: [handed.put(i) for i in range(9)] and handed.end(InputError("broken")))
+    maker.start()
+    taken = []
+    with pytest.raises(InputError, match="broken"):
+        for item in handed:
+            taken.append(item)
+    maker.join(5)
+    assert taken == list(range(9))
+    unwanted: Handed[int] = Handed(1)
+    unwanted.close()
+    for i in range(5):
+        unwanted.put(i)
+    assert list(unwanted) == []
 
 
 def test_ahead_keeps_the_order_hands_over_errors_and_lets_go() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from detect.cues.looks import stretched
-from detect.cues.measured import NAN, Measured
+from detect.cues.measured import NAN, Measured, quantile
 from detect.cues.names import REGION_WORDS
 from detect.cues.registry import FrameCue, register_frame_cues
 from detect.cues.words import Words
@@ -19,7 +19,7 @@ def crispness(m: Measured, region: str) -> float:
         return NAN
     place = m.place(region)
     gradient = np.take(m.gradient, place)
-    strong = gradient >= np.quantile(gradient, TOP)
+    strong = gradient >= quantile(gradient, TOP)
     curved = np.take(m.laplacian, place[strong])
     return float(np.log(curved.mean() + 0.1) - np.log(gradient[strong].mean() + 0.1))
 
