@@ -136,17 +136,19 @@ def bars(
     label: str,
     limits: tuple[float, float] | None = None,
     level: float | None = None,
+    over: bool = False,
 ) -> Figure:
     """Horizontal bars with intervals.
 
     Args:
         rows: (name, value, interval or None, the value in words), from the top.
         level: a dashed line.
+        over: whether bars that reach over the level have another colour.
     """
     with looking():
         made = canvas(7.2, 0.9 + 0.34 * len(rows))
         axes = made.subplots()
-        draw_bars(axes, rows, limits, level)
+        draw_bars(axes, rows, limits, level, over)
         axes.set_title(title)
         axes.set_xlabel(label)
     return made
@@ -157,11 +159,13 @@ def draw_bars(
     rows: Sequence[tuple[str, float, tuple[float, float] | None, str]],
     limits: tuple[float, float] | None = None,
     level: float | None = None,
+    over: bool = False,
 ) -> None:
     """The bars of :func:`bars` on one pair of axes."""
     place = np.arange(len(rows))[::-1]
     values = np.array([row[1] for row in rows], dtype=np.float64)
-    axes.barh(place, np.nan_to_num(values), height=0.62, color=ORIGINAL, alpha=0.85)
+    colours = [SWAP if over and level is not None and value > level else ORIGINAL for value in values]
+    axes.barh(place, np.nan_to_num(values), height=0.62, color=colours, alpha=0.85)
     for at, (_, value, ends, words) in zip(place, rows, strict=True):
         right = 0.0 if np.isnan(value) else value
         if ends is not None:
@@ -169,13 +173,13 @@ def draw_bars(
             right = max(right, ends[1])
         axes.annotate(
             words, (right, at), (5, 0), textcoords="offset points", va="center", fontsize=8.5, color=INK,
-            annotation_clip=False,
+            annotation_clip=False, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.2}, zorder=5,
         )  # fmt: skip
     axes.set_yticks(place, [row[0] for row in rows])
     axes.grid(axis="y", visible=False)
     if limits:
         axes.set_xlim(*limits)
-        axes.set_xticks([tick for tick in axes.get_xticks() if tick <= 1.001])
+        axes.set_xticks([tick for tick in axes.get_xticks() if limits[0] <= tick <= max(1.0, np.nanmax(values)) + 1e-3])
     if level is not None:
         axes.axvline(level, color=SOFT, ls="--", lw=1)
 

@@ -55,8 +55,8 @@ def picture(found: Mapping[str, Any]) -> Figure:
         said = FIGURES[name]
         words = f"{number(held['value'])} {said.unit}".strip()
         rows.append((said.name, min(share(name, held["value"]), MOST_SHOWN), None, words))
-    title = "How far from a swap without fault, in yardsticks: up to 1 is good enough"
-    return bars(rows, title, "distance over the yardstick's", (0, MOST_SHOWN + 0.9), 1.0)
+    title = "How far from a swap without fault: up to one yardstick is good enough"
+    return bars(rows, title, "distance, in yardsticks", (0, MOST_SHOWN + 0.9), 1.0, over=True)
 
 
 def write_report(path: Path, head: Mapping[str, Any], found: Mapping[str, Any]) -> Path:
