@@ -8,9 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from datasets.atomic import refuse_overwrite
 from datasets.checkpoint import CARD
 from datasets.errors import InputError, Refused
+from datasets.facebank import FaceBank
 from datasets.gather import Source, gather_faces, sources
 from datasets.progress import Progress, silent, tell
 from datasets.provenance.consent import BASES, from_option
@@ -208,8 +211,8 @@ def held_people(in_pairs: set[str], in_faces: set[str], seed: int) -> set[str]:
     return held
 
 
-def parted(pairs: list[PairSample], bank: Any, held: set[str], coverage: float) -> Material:
-    """The pairs, and the faces of a bank or None, with the held-out people apart; of one person alone, later frames."""
+def parted(pairs: list[PairSample], bank: FaceBank | None, held: set[str], coverage: float) -> Material:
+    """The pairs, and the faces of a bank or None, with the held-out people apart; of one group alone, later frames."""
     words = BY_PEOPLE
     if pairs and not any(pair.person in held for pair in pairs):
         words = BY_TIME
@@ -220,12 +223,19 @@ def parted(pairs: list[PairSample], bank: Any, held: set[str], coverage: float) 
     else:
         later = [pair.person in held for pair in pairs]
     everyone = set(bank.who()) if bank else set()
+    faces = bank.of(everyone - held) if bank else None
+    held_faces = bank.of(everyone & held) if bank else None
+    if bank is not None and not held_faces:
+        words = BY_TIME
+        ends = {person: bank.times[bank.people == person].max() for person in set(bank.people.tolist())}
+        late = np.array([time >= LATER * ends[person] for time, person in zip(bank.times, bank.people, strict=True)])
+        faces, held_faces = bank.subset(np.flatnonzero(~late)), bank.subset(np.flatnonzero(late))
     return Material(
         pairs=[pair for pair, out in zip(pairs, later, strict=True) if not out],
         held_pairs=[pair for pair, out in zip(pairs, later, strict=True) if out],
         pair_coverage=coverage,
-        faces=bank.of(everyone - held) if bank else None,
-        held_faces=bank.of(everyone & held) if bank else None,
+        faces=faces,
+        held_faces=held_faces,
         held_words=words,
     )
 

@@ -15,6 +15,9 @@ from evaluate.studyreport import NOTHING, Part, address, number, with_interval, 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+# The curves begin here, or lower where they reach lower.
+LOWEST = 0.3
+
 
 def families(found: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
     """The conditions of each perturbation, milder first."""
@@ -57,14 +60,17 @@ def gives_way(found: Mapping[str, Any], family: str) -> str:
 def picture(found: Mapping[str, Any]) -> Figure:
     """Clip AUC over the levels of each perturbation, from the clean clips on."""
     clean = clean_row(found)
-    panels, ticks = [], {}
+    panels, ticks, lowest = [], {}, LOWEST
     for family, rows in families(found).items():
         own = [clean, *rows]
         values = np.array([row["clip"].get("auc", np.nan) for row in own], dtype=np.float64)
         ends = np.array([row["intervals"]["clip"].get("auc") or [np.nan, np.nan] for row in own], dtype=np.float64)
         panels.append((family, [("clip AUC", np.arange(len(own)), values, ends)]))
         ticks[family] = ["0", *(str(row["level"]) for row in rows)]
-    return curves(panels, "level (0: as they are)", "clip AUC, 95 % interval", (0, 1.04), (0.5, "chance"), 5, ticks)
+    lowest = min([LOWEST, *(np.nanmin(ends, initial=1.0) for _, [(_, _, _, ends)] in panels)])
+    return curves(
+        panels, "level (0: as they are)", "clip AUC, 95 % interval", (lowest, 1.04), (0.5, "chance"), 5, ticks
+    )
 
 
 def write_report(path: Path, head: Mapping[str, Any], found: Mapping[str, Any]) -> Path:

@@ -6,10 +6,13 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from footage import Looped, counterface, living, write_clip
 
-from evaluate.detectortraining import Given, held_people, people_groups
+from datasets.facebank import FaceBank
+from detect.recipes.paired import PairSample
+from evaluate.detectortraining import Given, held_people, parted, people_groups
 from evaluate.labelledpairs import is_labelled, labelled_pairs
 
 CPU = ("--device", "cpu", "-q", "--weights", "scratch")
@@ -100,8 +103,6 @@ def test_options_of_a_general_detector_are_not_for_one_workspace(looped: Looped,
 
 def test_a_labelled_folder_gives_pairs(looped: Looped, tmp_path: Path) -> None:
     """What the Credentials say is believed: which clip is the fake, and which the original of the same footage."""
-    import numpy as np
-
     from datasets.labelled import treat, write_labelled, write_original
     from datasets.provenance.consent import from_option
     from datasets.provenance.writer import Ingredient, Making
@@ -148,3 +149,17 @@ def test_whoever_is_in_one_swap_stays_on_one_side() -> None:
     assert groups["a"] == groups["b"] == groups["c"] != groups["d"] == groups["e"] == groups["f"]
     held = held_people({groups["a"], groups["d"]}, {"x", "y", "z", groups["a"]}, 0)
     assert len(held & {groups["a"], groups["d"]}) == 1 and len(held & {"x", "y", "z"}) == 1
+
+
+def test_faces_of_people_who_are_all_in_one_swap_are_parted_by_time() -> None:
+    times = np.array([0.0, 1.0, 2.0, 3.0, 0.0, 2.0])
+    people = np.array([0, 0, 0, 0, 1, 1])
+    crops, points = [np.zeros((8, 8, 3), np.uint8)] * 6, np.zeros((6, 478, 2), np.float32)
+    bank = FaceBank(crops, points, people, ("a", "b"), times, np.ones(6), np.ones(6), 8, 1.6)
+    empty = np.zeros(0)
+    pairs = [PairSample(empty, empty, empty, time, "clip") for time in (0.0, 3.0)]
+    found = parted(pairs, bank, set(), 1.6)
+    assert found.faces is not None and found.held_faces is not None and "later parts" in found.held_words
+    assert found.faces.times.tolist() == [0, 1, 2, 0] and found.held_faces.times.tolist() == [3, 2]
+    apart = parted(pairs, bank, {"b"}, 1.6)
+    assert apart.held_faces is not None and set(apart.held_faces.people.tolist()) == {1}
