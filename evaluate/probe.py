@@ -162,16 +162,17 @@ def score(probe: Probe, detector: Detector, name: str, condition: Condition | No
     """
     from detect.score import score_found
 
-    bits, found = probe.bits, list[Found]()
+    bits, found, coded = probe.bits, list[Found](), list[float]()
     for window in probe.windows:
         if condition is None or condition.family == CLEAN:
             found += window.found
         elif condition.encodings:
-            made, bits = _encoded(window, condition)
+            made, own = _encoded(window, condition)
             found += made
+            coded.append(own)
         else:
             found += [_perturbed(one, condition, detector, seed) for one in window.found]
-    source = Source(iter(()), probe.counted, True, False, bits, False)
+    source = Source(iter(()), probe.counted, True, False, float(np.mean(coded)) if coded else bits, False)
     return score_found(found, detector, source, Tally(probe.counted, probe.empty), name)
 
 
