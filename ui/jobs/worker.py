@@ -19,7 +19,7 @@ from typing import IO
 
 from datasets.errors import CounterfaceError
 from ui.jobs import store
-from ui.jobs.queue import call, waiting
+from ui.jobs.queue import call, enqueue, waiting
 from ui.jobs.running import ENDING
 from ui.settings import studio_home, studio_settings
 
@@ -63,7 +63,7 @@ def put_back() -> None:
             continue
         stands = store.json_of(store.folder_of(job.id) / "state.json")
         if stands.get("host", here) == here:
-            call()(job.id)
+            enqueue(job.id)
 
 
 def _alone() -> IO[str] | None:
