@@ -44,7 +44,7 @@ bench: .venv
 	touch $@
 
 lock: .venv
-	.venv/uv pip compile --universal --python-version 3.11 --override overrides.txt --extra dev --extra ray \
+	.venv/uv pip compile --universal --python-version 3.11 --override overrides.txt --extra dev --extra ray --extra redis \
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
 
 clean:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -13,6 +14,7 @@ import streamlit as st
 from PIL import Image
 
 ARRIVED = "arrived"
+_settled = 0
 # Section, then its pages: module of ui.pages (its name is the address too), title, icon (of Streamlit's own font). A
 # page is a module with render().
 PAGES: dict[str, list[tuple[str, str, str]]] = {
@@ -62,6 +64,19 @@ def _page(name: str, title: str, icon: str) -> st.Page:  # type: ignore[valid-ty
     return st.Page(chosen, title=title, icon=icon, url_path=name.replace("_", "-"), default=name == "home")
 
 
+def settle() -> None:
+    """Take what was imported since the last time out of the garbage collector's sight.
+
+    Streamlit collects all garbage after each run of a page or a fragment, before its answer is sent; with every library
+    of the studio loaded, looking through what stays for good anyway would take a tenth of a second each time.
+    """
+    global _settled
+    if len(sys.modules) > _settled:
+        _settled = len(sys.modules)
+        gc.collect()
+        gc.freeze()
+
+
 def main() -> None:
     """Every page that there is, in the sidebar's sections."""
     from ui.components.gate import let_in
@@ -88,3 +103,4 @@ def main() -> None:
         st.switch_page(pages["side_by_side"])
     st.session_state[ARRIVED] = True
     page.run()
+    settle()

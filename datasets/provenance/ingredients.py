@@ -9,10 +9,12 @@ kept as such and never fetched.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from datasets.provenance.container import media_type
+from datasets.provenance.credentialreport import Credentials
 from datasets.provenance.manifest import Making, bare, file_hash, label, unreadable
 from datasets.provenance.reading import read_credentials
 
@@ -69,13 +71,24 @@ def find(making: Making) -> list[Found]:
                 about |= {"format": "application/octet-stream", "instance_id": f"sha256:{file_hash(path)}"}
                 found.append(Found(about, None, path, False, None))
                 continue
-            own = read_credentials(path)
+            own = _own(path)
         except OSError as error:
             raise unreadable(path, error) from error
         one = Found(about | {"format": kind}, kind, path, own.state == "invalid", own.synthetic)
         # Without a label not even the name of the manifest could be made out.
         found.append(one.unread() if own.label is None else one)
     return found
+
+
+def _own(path: Path) -> Credentials:
+    """The Credentials of a file, remembered for as long as its size and its time of change stay, as its hash is."""
+    state = path.stat()
+    return _read(path.resolve(), state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path, size: int, changed: int) -> Credentials:
+    return read_credentials(path)
 
 
 def add(builder: Any, found: Found) -> None:

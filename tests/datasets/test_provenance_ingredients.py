@@ -18,6 +18,7 @@ from datasets.encode import ClipEncoder
 from datasets.provenance.consent import from_option
 from datasets.provenance.container import LIBRARY_SETTINGS
 from datasets.provenance.credentials import sign
+from datasets.provenance.ingredients import find
 from datasets.provenance.manifest import Ingredient, Making, PixelMarks
 from datasets.provenance.reading import Credentials, read_back, read_credentials, read_manifest_bytes
 from datasets.video import Frame
@@ -206,3 +207,19 @@ def test_a_manifest_kept_apart_tells_its_own_state_from_what_it_covers(
     for damaged in (made.replace(b"quick96", b"quick97"), made[:500], b"", b"nothing of the kind"):
         for beside in (out, copy, None):
             assert read_manifest_bytes(damaged, beside).state == "invalid"
+
+
+def test_the_credentials_of_a_file_are_read_anew_only_when_it_changes(
+    tmp_path: Path, plain: dict[str, bytes], other: signerkit.Studio
+) -> None:
+    path = tmp_path / "clip.jpg"
+    path.write_bytes(plain[".jpg"])
+    making = Making("x", "none", CONSENT, (Ingredient(path, "clip", "parentOf"),), {}, "preview")
+    assert find(making)[0].synthetic is None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("datasets.provenance.ingredients.read_credentials", lambda path: pytest.fail("read again"))
+        find(making)
+    path.write_bytes(foreign(plain[".jpg"], "image/jpeg", other)[0])
+    assert find(making)[0].kind is not None and not find(making)[0].damaged
+    path.write_bytes(path.read_bytes()[:-40] + bytes(40))
+    assert find(making)[0].damaged

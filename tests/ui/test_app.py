@@ -132,3 +132,18 @@ def test_broken_settings_are_a_sentence(
     workspace = own_workspace()
     (workspace.root / "workspace.toml").write_text("seed = = 3")
     assert "cannot be read" in run(workspace.root).warning[0].value
+
+
+def test_what_was_imported_is_out_of_the_garbage_collectors_sight_and_once_only() -> None:
+    import gc
+
+    from ui import app
+
+    app.settle()
+    frozen = gc.get_freeze_count()
+    assert frozen > 0
+    held = [[number] for number in range(1000)]
+    app.settle()
+    assert gc.get_freeze_count() <= frozen, "nothing was imported since"
+    del held
+    gc.unfreeze()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -187,3 +188,62 @@ def test_what_a_job_keeps_is_readable_even_half_written(own_studio: Path) -> Non
     id = store.create("counting", {}, "Half")
     (store.folder_of(id) / "progress.json").write_text('{"progress": 0.')
     assert jobs.read(id).progress is None
+
+
+@pytest.fixture
+def redis(own_studio: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """A real Redis that the studio's settings name; called, it goes away, and called again it is back."""
+    pytest.importorskip("redis", reason="the package redis is not installed (pip install .[redis])")
+    if shutil.which("redis-server") is None:
+        pytest.skip("no redis-server is installed")
+    socket, held = tmp_path / "redis.sock", list[subprocess.Popen[bytes]]()
+
+    def change() -> None:
+        if held:
+            server = held.pop()
+            server.terminate()
+            server.wait()
+            return
+        line = ["redis-server", "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(tmp_path)]
+        held.append(subprocess.Popen(line, stdout=subprocess.DEVNULL))
+        deadline = time.monotonic() + LONGEST
+        while not socket.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    # One worker a machine and folder: this one is not that of the other tests.
+    monkeypatch.setenv("COUNTERFACE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("COUNTERFACE_STUDIO_REDIS", f"unix://{socket}")
+    change()
+    yield change
+    if held:
+        change()
+
+
+@pytest.mark.slow
+def test_a_redis_carries_jobs_and_may_go_away_for_a_while(own_studio: Path, redis: Callable[[], None]) -> None:
+    id = submit(own_studio, "redis", steps=30, pause=0.1)
+    assert waiting() == {id}
+    first = Worker()
+    until(id, lambda job: (job.progress or 0) > 0.05)
+    first.kill()
+    second = Worker()
+    redis()
+    with pytest.raises(InputError, match="cannot be reached"):
+        submit(own_studio, "away")
+    redis()
+    # Nothing was lost: neither what ran when its worker was killed nor what was asked for meanwhile.
+    assert until(id, lambda job: not job.open).result["begun"] > 0
+    assert until(jobs.listing(limit=1)[0].id, lambda job: not job.open).state == "done"
+    second.end()
+
+
+def test_what_is_wrong_with_the_address_of_a_redis_is_said_without_its_password(
+    own_studio: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("redis", reason="the package redis is not installed (pip install .[redis])")
+    for address in ("http://user:secret@host", "redis://user:se/cret@host:6379/0"):
+        monkeypatch.setenv("COUNTERFACE_STUDIO_REDIS", address)
+        with pytest.raises(InputError, match="is no address of a Redis") as refused:
+            waiting()
+        assert "cret" not in str(refused.value)

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from datasets.errors import InputError
 from datasets.workspace import Workspace
 from ui import jobs
-from ui.components.gate import right
+from ui.components.gate import named, right
 from ui.jobs import store
 from ui.services import access, making, sample, scoring
 from ui.services.access import Looked
@@ -274,6 +274,14 @@ def test_others_are_asked_for_the_password(monkeypatch: pytest.MonkeyPatch) -> N
     app.button[0].click().run()
     assert app.error[0].value == "This is not the password." and app.header.len == 0
     assert right("correct horse battery", "correct horse battery") and not right("", "correct horse battery")
+
+
+def test_a_sign_in_needs_one_of_the_named_addresses_verified_by_the_provider() -> None:
+    users = ("Anna@example.org",)
+    assert named({"email": "anna@example.org"}, users) and named({"email": "x@example.org"}, ())
+    assert named({"email": "anna@example.org", "email_verified": True}, users)
+    assert not named({"email": "bert@example.org"}, users) and not named({}, users)
+    assert not named({"email": "anna@example.org", "email_verified": False}, users)
 
 
 def test_an_address_that_others_reach_needs_a_password(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

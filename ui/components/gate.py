@@ -5,6 +5,8 @@ from __future__ import annotations
 import hmac
 import threading
 import time
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -57,7 +59,20 @@ def _signed_in(settings: StudioSettings) -> bool:
         return False
     with st.sidebar:
         st.button("Sign out", on_click=st.logout)
-    if settings.users and str(st.user.get("email", "")).casefold() not in {one.casefold() for one in settings.users}:
+    if not named(st.user, settings.users):
         st.error("This account is not one of those that may use this studio.")
         return False
     return True
+
+
+def named(account: Mapping[str, Any], users: Sequence[str]) -> bool:
+    """Whether a sign-in may use the studio: everyone where no address is named, else who has one of the addresses.
+
+    Args:
+        account: the claims of the provider; an address that it says it did not verify counts as none.
+    """
+    if not users:
+        return True
+    if str(account.get("email_verified", True)).casefold() == "false":
+        return False
+    return str(account.get("email", "")).casefold() in {one.casefold() for one in users}

@@ -41,10 +41,17 @@ def picture(jpeg: bytes, alt: str, caption: str = "") -> None:
     st.html(_figure(jpeg, alt, caption))
 
 
-def pictures(cells: Sequence[tuple[bytes, str, str]], cell: int = 112) -> None:
-    """Many pictures in a grid: bytes, alternative text, caption; each at least ``cell`` pixels wide."""
+def pictures(cells: Sequence[tuple[bytes, str, str]], cell: int = 112, most: int | None = None) -> None:
+    """Many pictures in a grid: bytes, alternative text, caption.
+
+    Args:
+        cell: the least width of each, pixels.
+        most: where it is given, the pictures share the whole width, each at most that wide.
+    """
     drawn = "".join(_figure(*one) for one in cells)
-    st.html(f'<div class="grid" style="--cell: {int(cell)}px">{drawn}</div>')
+    whole = "" if most is None else f"; --most: {len(cells) * (int(most) + 10) - 10}px"
+    kind = "grid" if most is None else "grid whole"
+    st.html(f'<div class="{kind}" style="--cell: {int(cell)}px{whole}">{drawn}</div>')
 
 
 def _figure(picture: bytes, alt: str, caption: str) -> str:

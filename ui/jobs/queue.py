@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -55,17 +56,25 @@ def retry(id: str) -> None:
 
 
 def enqueue(id: str) -> None:
-    """Put a job's id into the queue."""
-    try:
+    """Put a job's id into the queue. Raises InputError when the queue cannot be reached."""
+    with _reached("the job waits until a worker starts"):
         call()(id)
-    except Exception as error:  # each kind of queue has errors of its own
-        said = "The queue of jobs cannot be reached"
-        raise InputError(f"{said} ({error}); the job waits until a worker starts.") from error
 
 
 def waiting() -> set[str]:
-    """The ids in the queue."""
-    return {str(one.args[0]) for one in call().huey.pending() if one.args}
+    """The ids in the queue. Raises InputError when it cannot be reached."""
+    with _reached("jobs wait until it can"):
+        return {str(one.args[0]) for one in call().huey.pending() if one.args}
+
+
+@contextmanager
+def _reached(then: str) -> Iterator[None]:
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{str(error).rstrip('.')}; {then}.") from error
+    except Exception as error:  # each kind of queue has errors of its own
+        raise InputError(f"The queue of jobs cannot be reached ({error}); {then}.") from error
 
 
 def call() -> Any:
@@ -92,8 +101,15 @@ def _call(file: Path, redis: str) -> Any:
     if redis:
         try:
             made = huey.RedisHuey(NAME, results=False, serializer=Plain(), url=redis)
-        except Exception as error:
-            raise InputError(f"The Redis queue {redis} cannot be used: {error}.") from error
+        except huey.exceptions.ConfigurationError as error:
+            raise InputError(
+                "Jobs in a Redis need the package redis, which is not installed: pip install 'counterface[redis]'."
+            ) from error
+        except ValueError as error:  # its text may hold the password
+            raise InputError(
+                "The studio's setting redis is no address of a Redis: redis://[user:password@]host:6379/0, rediss:// "
+                "with TLS, or unix:///path."
+            ) from error
     else:
         made = huey.SqliteHuey(NAME, results=False, serializer=Plain(), filename=str(file))
     return made.task(name="run_job")(_run_job)

@@ -15,21 +15,26 @@ import stat
 import sys
 import threading
 import time
+from collections.abc import Container
 from typing import IO
 
 from datasets.errors import CounterfaceError
 from ui.jobs import store
-from ui.jobs.queue import call, waiting
+from ui.jobs.queue import call, enqueue, waiting
 from ui.jobs.running import ENDING
 from ui.settings import studio_home, studio_settings
 
 FIRST_DELAY, LONGEST_DELAY = 0.1, 1.0
 HEALTH_SECONDS = 5.0
+QUIET_SECONDS = 60.0
 
 
 def main() -> int:
     """Work until told to end; returns the exit code."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    away = Away()
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(away)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ENDING.set())
     threading.Thread(target=_follow_studio, daemon=True).start()
@@ -51,19 +56,53 @@ def main() -> int:
     consumer.start()
     while not ENDING.wait(HEALTH_SECONDS):
         consumer.check_worker_health()
+        if away.noticed.is_set():
+            away.noticed.clear()
+            try:
+                put_back(("queued",))  # what was submitted meanwhile; what runs here goes on running
+            except CounterfaceError:
+                away.noticed.set()
     consumer.stop(graceful=True)
     return 0
 
 
-def put_back() -> None:
-    """Queue again what waits or ran on this machine and is in no queue: its worker was lost."""
+class Away(logging.Filter):
+    """Of a queue that cannot be read for a while, one line a minute is logged, not a traceback with every try.
+
+    Attributes:
+        noticed: set whenever it could not be read.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.noticed = threading.Event()
+        self._said = -QUIET_SECONDS
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not (record.exc_info and str(record.msg).startswith("Error reading")):
+            return True
+        self.noticed.set()
+        if time.monotonic() - self._said < QUIET_SECONDS:
+            return False
+        self._said = time.monotonic()
+        record.msg, record.args = "The queue of jobs cannot be read (%s); it is tried again.", (record.exc_info[1],)
+        record.exc_info = None
+        return True
+
+
+def put_back(states: Container[str] = store.OPEN) -> None:
+    """Queue again what waits or ran on this machine and is in no queue: its worker was lost.
+
+    Args:
+        states: of the jobs that are looked at.
+    """
     queued, here = waiting(), socket.gethostname()
     for job in reversed(store.listing()):
-        if not job.open or job.id in queued:
+        if job.state not in states or job.id in queued:
             continue
         stands = store.json_of(store.folder_of(job.id) / "state.json")
         if stands.get("host", here) == here:
-            call()(job.id)
+            enqueue(job.id)
 
 
 def _alone() -> IO[str] | None:

@@ -81,8 +81,8 @@ def heat_figure(rows: Sequence[str], columns: Sequence[str], values: Sequence[Se
         margin={"l": 8, "r": 8, "t": 34, "b": 8},
         dragmode=False,
     )
-    figure.update_yaxes(autorange="reversed", fixedrange=True)
-    figure.update_xaxes(side="top", fixedrange=True)
+    figure.update_yaxes(autorange="reversed", fixedrange=True, tickfont={"size": 13})
+    figure.update_xaxes(side="top", fixedrange=True, tickfont={"size": 13})
     return figure
 
 

@@ -73,10 +73,8 @@ def _card(sheet: Sheet, measured: Sequence[Study], first: bool) -> None:
         for study in measured[:1]:
             _study(study)
         if not measured and first:
-            st.caption(
-                f"`counterface evaluate detector {sheet.name} DATASET --json FILE` measures it on a set of yours; its "
-                "figures and its reliability are then shown here."
-            )
+            st.caption("Measured on a set of yours, its figures and its reliability are shown here:")
+            st.code(f"counterface evaluate detector {sheet.name} DATASET --json FILE", language=None)
 
 
 def _study(study: Study) -> None:
@@ -118,7 +116,7 @@ def _compare(known: Sequence[Study]) -> None:
             with columns[number % 3]:
                 figure = line_figure(chart, height=220)
                 st.plotly_chart(figure, config=PLAIN_CHART, key=f"{study.path}-{chart.title}")
-        st.caption("Level 0: the clips as they are. Clip AUC of .5 is chance.")
+        st.caption("Level 0: the clips as they are. A clip AUC of 0.5 is chance.")
     else:
         _lacking("robustness", "counterface evaluate robustness NAME DATASET --json FILE")
 

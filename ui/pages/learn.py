@@ -75,14 +75,14 @@ def _made() -> None:
         shots = held.shots.get(step.key, ())
         if not shots:
             continue
-        left, right = st.columns([1, 2], gap="large")
+        left, right = st.columns([1, 1.35], gap="large")
         with left:
             st.subheader(f"{number} · {step.title}")
             st.write(step.said)
             st.caption(step.look)
         with right:
-            cell = {1: 320, 2: 215}.get(len(shots), 150)
-            pictures([(held.picture(shot), shot.alt, shot.caption) for shot in shots], cell)
+            cell = {1: 300, 2: 200}.get(len(shots), 140)
+            pictures([(held.picture(shot), shot.alt, shot.caption) for shot in shots], cell, most=330)
     if held.scores is not None:
         fake, real = (scorewording.percent(score) for score in held.scores)
         parts.note(
@@ -183,6 +183,6 @@ def _rules() -> None:
     st.subheader("Two rules of this studio")
     parts.cards([parts.Card(title, said, tone="good") for title, said in lessons.RULES], cell=380)
     st.subheader("What the law asks")
-    parts.cards([parts.Card(title, said, tone="info") for title, said in lessons.LAW], cell=380)
+    parts.cards([parts.Card(title, said, tone="info") for title, said in lessons.LAW], cell=310)
     st.write(lessons.BEYOND)
     st.caption(lessons.NO_ADVICE)

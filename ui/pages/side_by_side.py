@@ -94,7 +94,7 @@ def _compare(held: Opened) -> None:
     except CounterfaceError as error:
         st.warning(plain(str(error)))
         return
-    left, right = st.columns([2, 1])
+    left, right = st.columns([1.5, 1], gap="large")
     with left:
         compare(shown.original, shown.swap, ("Original", "Swap"), key="compare")
     with right:

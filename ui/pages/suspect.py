@@ -173,8 +173,10 @@ def _in_time(held: Kept) -> None:
     times = [one["time"] for one in scored]
     left, right = st.columns([1.6, 1], gap="large")
     with left:
-        said = f"score {percent(frame['probability'])}"
-        panel = Panel(f"Frame {frame['index']}", jpeg, f"The frame at {frame['time']:.2f} seconds", said)
+        said, named = f"score {percent(frame['probability'])}", f"Frame {frame['index']}"
+        if jpeg is None:
+            said, named = "No picture of this frame is shown.", f"{named} · {said}"
+        panel = Panel(named, jpeg, f"The frame at {frame['time']:.2f} seconds", said)
         curve = Curve("Probability of a manipulation", times, [one["probability"] for one in scored], "swap")
         shades = [(s["start"], s["end"], f"{percent(s['probability'])} on average") for s in held.score["segments"]]
         frames([panel], times, at, key, [curve] if len(scored) > 1 else [], shades)
@@ -237,6 +239,9 @@ def _looks(held: Kept) -> None:
         else 0
     )
     one = moments[chosen][1]
+    if not any((one["close_up"], *one["looks"])):
+        st.write("There is no picture to show.")
+        return
     columns = st.columns(4)
     with columns[0]:
         _grid([(one["close_up"], "The frame, close up")], 150)

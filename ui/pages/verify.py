@@ -61,7 +61,8 @@ def _explained() -> None:
                 "Everyone can see it, and everyone can paste, cover or crop it.",
                 tone="warn",
             ),
-        ]
+        ],
+        cell=240,
     )
     st.caption("Nothing found never means authentic: marks can be lost, and most files never had any.")
 

@@ -67,7 +67,7 @@ def _outcome(held: Mapping[str, Any]) -> None:
         st.subheader("Can the classes be told apart without the face?")
         st.write(
             "A probe is a small classifier that may see one thing only and is asked about people it was not trained "
-            f"on. An AUC of .5 is chance; above {LIMIT:g} it has found a shortcut that a detector would learn, too."
+            f"on. An AUC of 0.5 is chance; above {LIMIT:g} it has found a shortcut that a detector would learn, too."
         )
         parts.dots(
             [_dot(one) for one in probes if one.get("auc") is not None], 0.3, 0.9, [(0.5, "chance"), (LIMIT, "limit")]

@@ -63,7 +63,7 @@ def _help() -> None:
         _person()
     with method:
         _method()
-    with words:
+    with words, st.container(height=430, border=False):
         parts.rows(list(recipes.HELP.items()))
 
 

@@ -68,7 +68,7 @@ def draw(workspace: Workspace) -> None:
 @st.fragment
 def _tune(workspace: Workspace, models: list[str]) -> None:
     """Settings and preview; a fragment, so that another setting redraws these alone."""
-    left, right = st.columns([1, 2], gap="large")
+    left, right = st.columns([1, 1.6], gap="large")
     with left:
         asked = making.latest("train", workspace)
         last = str(asked.payload["method"]) if asked is not None else models[0]

@@ -44,7 +44,7 @@ def draw(workspace: Workspace) -> None:
         return
     st.subheader(wording.headline(held.results.scores))
     figures(held)
-    left, right = st.columns([1.4, 1], gap="large")
+    left, right = st.columns([1.15, 1], gap="large")
     with left:
         st.video(str(held.results.video))
     with right:
