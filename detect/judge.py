@@ -52,7 +52,7 @@ def limits_of_face(
     if distance > 1:
         found.append(
             Limit(
-                f"This face is not like those the detector knows (feature distance {distance:.1f} times its limit): "
+                f"This face is not like those the detector knows (feature distance {distance:.2f} times its limit): "
                 f"it was trained on {trained_on}, and its probability says nothing about this one.",
                 True,
             )

@@ -53,7 +53,7 @@ def test_limits_outside_widen_and_notes_do_not() -> None:
     ("distance", "width", "sharpness", "words", "outside"),
     [
         (0.5, 200, 100, None, None),
-        (2.3, 200, 100, "2.3 times its limit", True),
+        (2.3, 200, 100, "2.30 times its limit", True),
         (0.5, 48, 100, "48 px wide", True),
         (0.5, 900, 100, "larger than", False),
         (0.5, 200, 2, "more blurred", True),
