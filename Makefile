@@ -6,6 +6,9 @@ PYTHON := $(shell command -v python3.11 >/dev/null 2>&1 && python3.11 -c pass 2>
 BIN := .venv/bin
 OUT ?= demo
 
+# Every command and every test that starts a process imports torch: compiled anew each time, that takes ten seconds more.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test slow studio lint format bench lock clean
 
 demo: .venv
