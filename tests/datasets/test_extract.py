@@ -61,12 +61,19 @@ def test_every_nth_frame(film: Path, tmp_path: Path) -> None:
     assert len(info.tracks) == 1
 
 
+@pytest.fixture(scope="module")
+def whole(film: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The film's faces, found in one go."""
+    folder = tmp_path_factory.mktemp("unbroken") / "whole"
+    extract(film, folder, size=64)
+    return folder
+
+
 @pytest.mark.parametrize("stop_at", [5, 16, 40])
 def test_broken_off_and_gone_on_gives_the_same_set(
-    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_at: int
+    film: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_at: int
 ) -> None:
     monkeypatch.setattr(module, "PART_FRAMES", 15)
-    extract(film, tmp_path / "whole", size=64)
     seen: list[float] = []
 
     def stop(step: str, done: float, total: float | None, note: str = "") -> None:
@@ -81,7 +88,7 @@ def test_broken_off_and_gone_on_gives_the_same_set(
     assert not (tmp_path / "broken").exists()
     extract(film, tmp_path / "broken", size=64, progress=listen)
     assert seen[0] == stop_at // 15 * 15
-    assert contents(tmp_path / "broken") == contents(tmp_path / "whole")
+    assert contents(tmp_path / "broken") == contents(whole)
 
 
 def test_a_broken_run_with_other_settings_is_not_gone_on_with(
@@ -319,6 +326,7 @@ def test_without_the_weights_the_frames_that_were_lost_are_counted_once(
 
 
 @pytest.mark.material
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["p05_d12", "p10_d20", "p12_s32"])
 def test_every_frame_of_real_clips(name: str, tmp_path: Path) -> None:
     source = MATERIAL / "real" / f"{name}.mp4"
