@@ -78,6 +78,7 @@ def made_id(looped: Looped) -> str:
     return json.loads((looped.workspace.result / "result.json").read_text())["marks"]["watermark"]
 
 
+@pytest.mark.slow
 def test_before_marking_only_the_swap_mask_differs(
     looped: Looped, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

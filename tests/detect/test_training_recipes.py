@@ -70,6 +70,7 @@ def test_what_is_kept_are_the_averaged_weights(tmp_path: Path) -> None:
     assert max(np.abs(averaged[n].astype(float) - last[n]).max() for n in averaged if averaged[n].dtype.kind == "f") < 1
 
 
+@pytest.mark.slow
 def test_a_plain_network_is_trained_and_has_no_heatmap(tmp_path: Path) -> None:
     card = train_recipe(recipe(), replace(TINY, steps=2, model="timm_plain"), tmp_path / "d")
     assert "heat_iou" not in card["held_out"] and 0 <= card["held_out"]["auc"] <= 1

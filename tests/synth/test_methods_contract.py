@@ -18,8 +18,9 @@ from synth.method import Budget, Rendered, method_class, methods
 
 STEPS = 2
 NAMES = sorted(methods())
-# The networks of quick96 with other numbers and another inter; they take long, so they are tried where there is time.
-LARGE = ("df", "liae", "hd128", "hd192", "hd256")
+# The networks of quick96 with other numbers and another inter, and one with tests of its own; they take long, so they
+# are tried where there is time.
+LARGE = ("df", "liae", "hd128", "hd192", "hd256", "reenact")
 TRIED = [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in NAMES]
 
 

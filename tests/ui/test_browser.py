@@ -180,6 +180,7 @@ def test_a_round_from_guess_to_reveal(browser: Any, studio: Studio) -> None:
     watched.context.close()
 
 
+@pytest.mark.slow
 def test_the_other_pages_fit_and_talk_to_no_one(browser: Any, studio: Studio) -> None:
     watched = Watched(browser, 1280, "dark", offline=False)
     for path, said in PAGES.items():
