@@ -212,7 +212,7 @@ def test_ctrl_c_in_a_merge_leaves_the_old_result(looped: Looped, tmp_path: Path)
     assert tree(tmp_path) == before
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("suffix", [".mp4", pytest.param(".mkv", marks=pytest.mark.slow)])
 def test_a_disk_that_fills_up_leaves_the_old_result(
     looped: Looped, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
