@@ -6,16 +6,19 @@ PYTHON := $(shell command -v python3.11 >/dev/null 2>&1 && python3.11 -c pass 2>
 BIN := .venv/bin
 OUT ?= demo
 
+# Every command and every test that starts a process imports torch: compiled anew each time, that takes ten seconds more.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test slow studio lint format bench lock clean
 
 demo: .venv
 	$(BIN)/counterface demo -o $(OUT)
 
 test: .venv
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not slow"
 
 slow: .venv
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m slow
 
 studio: .venv
 	$(BIN)/counterface studio

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import shutil
@@ -15,11 +16,38 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 # The networks of the tests are small: one thread is as fast as two, and many times faster where others use the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# What is imported stays: looking it through for garbage again and again takes a third of the time that imports take.
+gc.disable()
 
 if TYPE_CHECKING:
     from footage import Looped
 
     from datasets.workspace import Workspace
+
+# Fixtures that are made once in each process that runs tests, and take long: the files that use one go to one process.
+SHARED = ("looped", "built_set", "made_workspace")
+# Files with long tests besides; what is begun last should be short, or a core waits for it.
+LONG = ("test_studio.py", "test_training_recipes.py", "test_hardware.py", "test_hard_input.py", "test_browser.py")
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Name what stays together in one process (for ``--dist loadgroup``), and begin with what takes long."""
+    used: dict[Path, set[str]] = {}
+    for item in items:
+        used.setdefault(item.path, set()).update(getattr(item, "fixturenames", ()))
+    place: dict[Path, int] = {}
+    for file, fixtures in used.items():
+        first = next((i for i, name in enumerate(SHARED) if name in fixtures), len(SHARED))
+        place[file] = first if first < len(SHARED) else len(SHARED) + (file.name not in LONG)
+    for item in items:
+        number = place[item.path]
+        item.add_marker(pytest.mark.xdist_group(SHARED[number] if number < len(SHARED) else item.path.stem))
+    items.sort(key=lambda item: place[item.path])
 
 
 @pytest.fixture(autouse=True, scope="session")

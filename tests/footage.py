@@ -27,7 +27,7 @@ from datasets.workspace import Workspace, open_workspace
 SOURCE_FRAMES, DESTINATION_FRAMES = 60, 66
 SIZE = (255, 241)
 FACELESS = range(30, 34)
-STEPS, DETECTOR_STEPS = 20, 6
+STEPS, DETECTOR_STEPS = 10, 6
 
 
 @lru_cache(maxsize=2)

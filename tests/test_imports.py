@@ -108,7 +108,7 @@ folder = Path(sys.argv[1])
 kind, random = method_class("quick96"), np.random.default_rng(0)
 angle, radius = random.uniform(0, 2 * np.pi, 478), np.sqrt(random.uniform(0, 1, 478)) * kind.size / 4
 mesh = (kind.size / 2 + radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)).astype(np.float32)
-count = 40
+count = 12
 packed = FaceArrays(
     random.integers(0, 255, (count, kind.size, kind.size, 3), np.uint8),
     np.full((count, kind.size, kind.size), 255, np.uint8),

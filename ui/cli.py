@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import cache
+from typing import Any
 
 import typer
 
@@ -49,7 +51,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     try:
         given = spread(sys.argv[1:] if arguments is None else arguments, "new", "--source")
-        result = app(args=given, standalone_mode=False)
+        result = _command()(args=given, standalone_mode=False)
         return result if isinstance(result, int) else 0
     except CounterfaceError as error:
         return _fail(str(error), error.exit_code)
@@ -69,6 +71,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
         if said is None:
             raise
         return _fail(str(said), 2)
+
+
+@cache
+def _command() -> Any:
+    """The tree of commands, made once a process."""
+    return typer.main.get_command(app)
 
 
 def _fail(sentence: str, code: int) -> int:

@@ -61,12 +61,21 @@ def test_every_nth_frame(film: Path, tmp_path: Path) -> None:
     assert len(info.tracks) == 1
 
 
+@pytest.fixture(scope="module")
+def whole(film: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The film's faces, found in one go, in parts of 15 frames."""
+    folder = tmp_path_factory.mktemp("unbroken") / "whole"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "PART_FRAMES", 15)
+        extract(film, folder, size=64)
+    return folder
+
+
 @pytest.mark.parametrize("stop_at", [5, 16, 40])
 def test_broken_off_and_gone_on_gives_the_same_set(
-    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_at: int
+    film: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_at: int
 ) -> None:
     monkeypatch.setattr(module, "PART_FRAMES", 15)
-    extract(film, tmp_path / "whole", size=64)
     seen: list[float] = []
 
     def stop(step: str, done: float, total: float | None, note: str = "") -> None:
@@ -81,7 +90,7 @@ def test_broken_off_and_gone_on_gives_the_same_set(
     assert not (tmp_path / "broken").exists()
     extract(film, tmp_path / "broken", size=64, progress=listen)
     assert seen[0] == stop_at // 15 * 15
-    assert contents(tmp_path / "broken") == contents(tmp_path / "whole")
+    assert contents(tmp_path / "broken") == contents(whole)
 
 
 def test_a_broken_run_with_other_settings_is_not_gone_on_with(
@@ -253,9 +262,19 @@ def test_smoothing_joins_nothing_over_clips(many: Path, tmp_path: Path) -> None:
         np.testing.assert_array_equal(one.landmarks, other.landmarks)
 
 
+@pytest.fixture(scope="module")
+def all_of_many(many: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The faces of all of them, found in one go, in parts of 5 frames."""
+    folder = tmp_path_factory.mktemp("unbroken") / "many"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "PART_FRAMES", 5)
+        extract(gather([many]), folder, size=64)
+    return folder
+
+
 @pytest.mark.parametrize("stop_at", [3, 11, 19, 24])
 def test_several_broken_off_and_gone_on_give_the_same_set(
-    many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_at: int
+    many: Path, all_of_many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_at: int
 ) -> None:
     monkeypatch.setattr(module, "PART_FRAMES", 5)
 
@@ -263,11 +282,10 @@ def test_several_broken_off_and_gone_on_give_the_same_set(
         if done == stop_at:
             raise KeyboardInterrupt
 
-    extract(gather([many]), tmp_path / "whole", size=64)
     with pytest.raises(Interrupted):
         extract(gather([many]), tmp_path / "broken", size=64, progress=stop)
     extract(gather([many]), tmp_path / "broken", size=64)
-    assert contents(tmp_path / "broken") == contents(tmp_path / "whole")
+    assert contents(tmp_path / "broken") == contents(all_of_many)
 
 
 def test_pictures_none_of_which_can_be_read(tmp_path: Path) -> None:
@@ -319,6 +337,7 @@ def test_without_the_weights_the_frames_that_were_lost_are_counted_once(
 
 
 @pytest.mark.material
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["p05_d12", "p10_d20", "p12_s32"])
 def test_every_frame_of_real_clips(name: str, tmp_path: Path) -> None:
     source = MATERIAL / "real" / f"{name}.mp4"

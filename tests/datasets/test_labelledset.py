@@ -115,8 +115,8 @@ def test_the_order_follows_from_seed_and_epoch(built_set: Path) -> None:
         stream.set_epoch(epoch)
         return [(s["clip"], s["level"], s["frame"]) for s in stream]
 
-    first = order(0)
-    assert order(0) == first and order(1) != first and sorted(order(1)) == sorted(first)
+    first, other = order(0), order(1)
+    assert order(0) == first and other != first and sorted(other) == sorted(first)
 
 
 def test_a_stream_can_be_sent_to_another_process(built_set: Path) -> None:

@@ -194,10 +194,14 @@ def captioned(image: np.ndarray) -> np.ndarray:
     [
         (captioned, None),
         (lambda image: np.clip(image * 1.25 + 10, 0, 255).astype(np.uint8), None),
-        (lambda image: np.clip(image * 0.75 - 5, 0, 255).astype(np.uint8), None),
+        pytest.param(lambda image: np.clip(image * 0.75 - 5, 0, 255).astype(np.uint8), None, marks=pytest.mark.slow),
         (lambda image: np.ascontiguousarray(image[22:-22, 24:-24]), "cropped to 90 %"),
         (lambda image: np.ascontiguousarray(image[22:-22, 24:-24][:, ::-1]), "and mirrored"),
-        (lambda image: np.ascontiguousarray(image[:, 48:]), "cropped to 90 % of the width and 100 %"),
+        pytest.param(
+            lambda image: np.ascontiguousarray(image[:, 48:]),
+            "cropped to 90 % of the width and 100 %",
+            marks=pytest.mark.slow,
+        ),
         (lambda image: cv2.copyMakeBorder(image, 64, 64, 0, 0, cv2.BORDER_CONSTANT), "framed by bars"),
     ],
     ids=["caption bar", "brighter", "darker", "crop", "crop and mirror", "crop of one side", "letterbox"],

@@ -46,6 +46,12 @@ def untrained(name: str, folder: Path, **more: Any) -> Path:
 
 
 @pytest.fixture(scope="module")
+def exported(detector_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The trained detector as one file; tests leave it as it is."""
+    return export_onnx(detector_folder, tmp_path_factory.mktemp("onnx") / "it.onnx")
+
+
+@pytest.fixture(scope="module")
 def real_crops(material: Any) -> np.ndarray:
     return np.stack([pair.real for pair in material.pairs[:5]] + [pair.fake for pair in material.pairs[:5]])
 
@@ -71,25 +77,23 @@ def test_every_network_says_the_same_in_any_number_of_faces(name: str, real_crop
     assert before.score(real_crops).logit.std() > 1e-3
 
 
-def test_a_trained_one_scores_a_clip_the_same(detector_folder: Path, material: Any, tmp_path: Path) -> None:
-    file = export_onnx(detector_folder, tmp_path / "it.onnx")
+def test_a_trained_one_scores_a_clip_the_same(detector_folder: Path, material: Any, exported: Path) -> None:
     before = score_clip(material.fake, load_detector(detector_folder, "cpu"), frames=6).to_json()
-    after = score_clip(material.fake, open_detector(str(file), "cpu"), frames=6).to_json()
+    after = score_clip(material.fake, open_detector(str(exported), "cpu"), frames=6).to_json()
     assert after["verdict"] == before["verdict"] == "manipulated" and after["detector"] == before["detector"]
     assert after["probability"] == pytest.approx(before["probability"], abs=1e-3)
     assert after["reasons"] == before["reasons"] and after["limits"] == before["limits"]
 
 
 def test_others_can_use_the_file_without_this_program(
-    detector_folder: Path, real_crops: np.ndarray, tmp_path: Path
+    detector_folder: Path, real_crops: np.ndarray, exported: Path
 ) -> None:
     import onnx
     import onnxruntime
 
-    file = export_onnx(detector_folder, tmp_path / "it.onnx")
-    model = onnx.load(file)
+    model = onnx.load(exported)
     assert model.opset_import[0].version == OPSET and "RGB in [0, 1]" in model.doc_string
-    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
     pixels = real_crops.transpose(0, 3, 1, 2).astype(np.float32) / 255
     probability, heat = session.run(["probability", "heatmap"], {INPUT: pixels})
     wanted = load_detector(detector_folder, "cpu").score(real_crops)
@@ -105,7 +109,7 @@ def test_cues_and_the_head_of_clips_travel_along(real_crops: np.ndarray, tmp_pat
     random = np.random.default_rng(0)
     rows = random.normal(size=(80, 3)).astype(np.float32)
     labels = (rows[:, 0] + random.normal(0, 0.3, 80) > 0).astype(int)
-    forest = fit_forest(rows, labels, np.arange(80) % 8, 0)
+    forest = fit_forest(rows, labels, np.arange(80) % 8, 0, trees=20)
     folder = untrained(
         "residual",
         tmp_path / "detector",
@@ -159,10 +163,10 @@ def test_what_is_there_is_kept_and_names_are_checked(detector_folder: Path, tmp_
         export_onnx(tmp_path, tmp_path / "other.onnx")
 
 
-def test_bad_files_are_one_sentence(detector_folder: Path, tmp_path: Path) -> None:
+def test_bad_files_are_one_sentence(exported: Path, tmp_path: Path) -> None:
     import onnx
 
-    whole = export_onnx(detector_folder, tmp_path / "it.onnx").read_bytes()
+    whole = exported.read_bytes()
     (tmp_path / "cut.onnx").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "text.onnx").write_text("no network")
     other = onnx.load_from_string(whole)
@@ -180,12 +184,11 @@ def test_bad_files_are_one_sentence(detector_folder: Path, tmp_path: Path) -> No
         assert "\n" not in str(error.value)
 
 
-def test_a_device_that_is_not_there_is_not_swapped_for_another(detector_folder: Path, tmp_path: Path) -> None:
+def test_a_device_that_is_not_there_is_not_swapped_for_another(exported: Path) -> None:
     import onnxruntime
 
-    file = export_onnx(detector_folder, tmp_path / "it.onnx")
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         with pytest.raises(InputError, match="no device 'cuda'"):
-            load_onnx(file, "cuda")
+            load_onnx(exported, "cuda")
     with pytest.raises(InputError, match="no device 'abacus'"):
-        load_onnx(file, "abacus")
+        load_onnx(exported, "abacus")

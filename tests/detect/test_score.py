@@ -143,6 +143,7 @@ def test_scoring_leaves_the_file_alone_and_repeats(material: Any, detector: Trai
 
 
 @pytest.mark.material
+@pytest.mark.slow
 def test_other_people_are_cannot_tell(detector: TrainedDetector) -> None:
     folder = Path(__file__).parents[3] / "shared/material/real"
     if not folder.is_dir():

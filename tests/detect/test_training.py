@@ -17,7 +17,7 @@ from detect.objective import heat_iou, rank_auc
 from detect.recipes.paired import plain_batch
 from detect.training import TrainSettings, train
 
-SHORT = TrainSettings(steps=12, batch=4, device="cpu", seed=1)
+SHORT = TrainSettings(steps=8, batch=4, device="cpu", seed=1)
 
 
 def weights(folder: Path) -> bytes:
@@ -53,10 +53,10 @@ def test_stopped_and_gone_on_is_the_same_as_unbroken(
     monkeypatch.setattr(detect.training, "SAVE_SECONDS", 0.0)
 
     def stop(step: str, done: float, total: float | None, note: str = "") -> None:
-        if done == 7:
+        if done == 5:
             raise KeyboardInterrupt
 
-    with pytest.raises(Interrupted, match="from step 6 of 12"):
+    with pytest.raises(Interrupted, match="from step 4 of 8"):
         train(train_pairs, held, SHORT, tmp_path / "broken", stop)
     assert not (tmp_path / "broken" / "card.json").exists()
     train(train_pairs, held, SHORT, tmp_path / "broken")
@@ -65,7 +65,7 @@ def test_stopped_and_gone_on_is_the_same_as_unbroken(
     crops = plain_batch(held).images
     assert np.array_equal(one.score(crops).logit, other.score(crops).logit)
     # The batch in which it was stopped is done again, and not counted twice.
-    assert one.card["step"] == 12 and [line["step"] for line in curve(tmp_path / "broken")] == list(range(1, 13))
+    assert one.card["step"] == 8 and [line["step"] for line in curve(tmp_path / "broken")] == list(range(1, 9))
 
 
 def test_other_data_does_not_go_on_from_an_unfinished_training(

@@ -21,7 +21,7 @@ from detect.optimisers import OPTIMISERS, RHO, make_optimiser, uphill
 from detect.recipe import Material, Recipe, RecipeSettings, make_recipe
 from detect.training import TrainSettings, train_recipe
 
-TINY = TrainSettings(steps=6, device="cpu", seed=2, ema=0.9, coverage=1.25, scope={"kind": "general"}, name="tiny")
+TINY = TrainSettings(steps=4, device="cpu", seed=2, ema=0.9, coverage=1.25, scope={"kind": "general"}, name="tiny")
 
 
 def recipe(name: str = "self-blend") -> Recipe:
@@ -38,25 +38,23 @@ def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
     return all(np.array_equal(one[name], other[name]) for name in one)
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "sam"])
-def test_stopped_and_gone_on_is_the_same_as_unbroken(
-    optimizer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings = replace(TINY, optimizer=optimizer, learning_rate=1e-3)
+def test_stopped_and_gone_on_is_the_same_as_unbroken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With averaged weights and the optimiser that has most to keep; ``test_training`` holds it of the usual one."""
+    settings = replace(TINY, optimizer="sam", learning_rate=1e-3)
     card = train_recipe(recipe(), settings, tmp_path / "unbroken")
     monkeypatch.setattr(detect.training, "SAVE_SECONDS", 0.0)
 
     def stop(step: str, done: float, total: float | None, note: str = "") -> None:
-        if done == 4:
+        if done == 3:
             raise KeyboardInterrupt
 
-    with pytest.raises(Interrupted, match="from step 3 of 6"):
+    with pytest.raises(Interrupted, match="from step 2 of 4"):
         train_recipe(recipe(), settings, tmp_path / "broken", stop)
     # How many threads make the batches is no part of what comes out.
     train_recipe(recipe(), replace(settings, workers=3), tmp_path / "broken")
     assert same(weights(tmp_path / "broken"), weights(tmp_path / "unbroken"))
     lines = [json.loads(line) for line in (tmp_path / "broken" / "metrics.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines] == list(range(1, 7)) and "heat_iou" in lines[0]
+    assert [line["step"] for line in lines] == list(range(1, 5)) and "heat_iou" in lines[0]
     assert card["recipe"] == "self-blend" and card["people"] == {"training": 1, "held_out": 1}
     assert card["input"] | {"normalisation": 0, "alignment": 0} == {
         "size": 64, "coverage": 1.25, "normalisation": 0, "alignment": 0,
@@ -72,6 +70,7 @@ def test_what_is_kept_are_the_averaged_weights(tmp_path: Path) -> None:
     assert max(np.abs(averaged[n].astype(float) - last[n]).max() for n in averaged if averaged[n].dtype.kind == "f") < 1
 
 
+@pytest.mark.slow
 def test_a_plain_network_is_trained_and_has_no_heatmap(tmp_path: Path) -> None:
     card = train_recipe(recipe(), replace(TINY, steps=2, model="timm_plain"), tmp_path / "d")
     assert "heat_iou" not in card["held_out"] and 0 <= card["held_out"]["auc"] <= 1

@@ -116,6 +116,7 @@ def test_everything_that_is_made_is_marked(built_set: Path) -> None:
     assert read_credentials(built_set / "strip.jpg").by_studio
 
 
+@pytest.mark.slow
 def test_raw_is_marked_too_where_it_is_no_level(tmp_path: Path) -> None:
     text = recipe(levels='"c30"', pairs='list = [["hop", "ast"]]', people=("hop", "ast"))
     root = build(write_recipe(tmp_path / "clips", text), tmp_path / "set", workers=1)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from footage import FACELESS, Looped, counterface, living, tree, turn_by_quarter, write_clip
+from footage import FACELESS, STEPS, Looped, counterface, living, tree, turn_by_quarter, write_clip
 from portraits import put, room
 
 from datasets.encode import ClipEncoder
@@ -212,7 +212,7 @@ def test_ctrl_c_in_a_merge_leaves_the_old_result(looped: Looped, tmp_path: Path)
     assert tree(tmp_path) == before
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("suffix", [".mp4", pytest.param(".mkv", marks=pytest.mark.slow)])
 def test_a_disk_that_fills_up_leaves_the_old_result(
     looped: Looped, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
@@ -244,7 +244,7 @@ def test_previews_are_marked(looped: Looped) -> None:
     from datasets.video import read_picture
 
     previews = sorted((looped.workspace.model("quick96") / "previews").iterdir())
-    assert previews[-1].name == "step-000020.jpg"
+    assert previews[-1].name == f"step-{STEPS:06}.jpg"
     assert has_badge(read_picture(previews[0])) and verify(previews[0]).credentials.state == "trusted"
 
 

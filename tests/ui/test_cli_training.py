@@ -39,6 +39,7 @@ def test_it_goes_on_says_where_it_is_and_keeps_a_backup(workspace: Workspace) ->
     assert any("rises again" in note for note in json.loads((model / "card.json").read_text())["notes"])
 
 
+@pytest.mark.slow
 def test_a_backup_is_restored(workspace: Workspace) -> None:
     model = workspace.model(NAME)
     assert train(workspace, steps=STEPS + 3).code == 0
@@ -74,8 +75,10 @@ def other_network(file: Path) -> None:
     ("damage", "said"),
     [
         (cut, f"newest good backup is that of step {STEPS}.*--restore {STEPS}"),
-        (lambda file: file.write_bytes(b"garbage" * 99), f"damaged.*--restore {STEPS}"),
-        (other_method, "is of the method liae, not quick96"),
+        pytest.param(
+            lambda file: file.write_bytes(b"garbage" * 99), f"damaged.*--restore {STEPS}", marks=pytest.mark.slow
+        ),
+        pytest.param(other_method, "is of the method liae, not quick96", marks=pytest.mark.slow),
         (other_network, "does not fit this network"),
     ],
 )
@@ -89,7 +92,8 @@ def test_a_state_that_is_no_good_is_one_sentence_and_nothing_is_lost(
     answer = train(workspace, steps=STEPS + 1)
     assert answer.code == 2 and re.search(said, answer.error), answer.error
     assert tree(workspace.root) == before
-    assert train(workspace, "--restore", "last", steps=STEPS + 1).code == 0
+    if damage is cut:
+        assert train(workspace, "--restore", "last", steps=STEPS + 1).code == 0
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "card.json"])
@@ -136,6 +140,7 @@ def test_options_that_cannot_be_are_one_sentence(workspace: Workspace, words: tu
     assert tree(workspace.root) == before
 
 
+@pytest.mark.slow
 def test_another_face_set_is_said_and_trained_on(workspace: Workspace) -> None:
     crops = sorted(workspace.faces("source").glob("*.png")) or sorted(workspace.faces("source").glob("*.jpg"))
     for crop in crops[:5]:

@@ -101,8 +101,9 @@ def test_options_of_a_general_detector_are_not_for_one_workspace(looped: Looped,
     assert said.code == 2 and "one workspace" in said.error
 
 
-def test_a_labelled_folder_gives_pairs(looped: Looped, tmp_path: Path) -> None:
-    """What the Credentials say is believed: which clip is the fake, and which the original of the same footage."""
+@pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    """A folder with a swap and its original of each of two people."""
     from datasets.labelled import treat, write_labelled, write_original
     from datasets.provenance.consent import from_option
     from datasets.provenance.writer import Ingredient, Making
@@ -123,20 +124,29 @@ def test_a_labelled_folder_gives_pairs(looped: Looped, tmp_path: Path) -> None:
 
         write_labelled(folder / f"{name}-fake.mp4", path, making, (swapped(f.image) for f in path.frames()))
         write_original(folder / f"{name}-real.mp4", path, making)
-    assert is_labelled(folder) and not is_labelled(tmp_path / "nothing")
-    found = labelled_pairs(folder)
+    return folder
+
+
+def test_a_labelled_folder_gives_pairs(labelled: Path, tmp_path: Path) -> None:
+    """What the Credentials say is believed: which clip is the fake, and which the original of the same footage."""
+    assert is_labelled(labelled) and not is_labelled(tmp_path / "nothing")
+    found = labelled_pairs(labelled)
     assert {(p.fake.name, p.original.name, p.footage) for p in found} == {
         (f"{n}-fake.mp4", f"{n}-real.mp4", n) for n in ("hopper", "astronaut")
     }
-    said = counterface("detector", "train", folder, "-o", tmp_path / "d", *SHORT)
+    for file in labelled.glob("*-real.mp4"):
+        file.unlink()
+    shutil.copy(tmp_path / "hopper.mp4", labelled / "plain.mp4")
+    assert not is_labelled(labelled)
+
+
+@pytest.mark.slow
+def test_a_labelled_folder_is_trained_on(labelled: Path, tmp_path: Path) -> None:
+    said = counterface("detector", "train", labelled, "-o", tmp_path / "d", *SHORT)
     assert said.code == 0, said.err
     card = json.loads((tmp_path / "d" / "card.json").read_text())
     assert card["recipe"] == "paired" and card["people"] == {"training": 1, "held_out": 1}
     assert card["consent"] and "people who are in no training batch" in card["calibrated_on"]
-    for file in folder.glob("*-real.mp4"):
-        file.unlink()
-    shutil.copy(tmp_path / "hopper.mp4", folder / "plain.mp4")
-    assert not is_labelled(folder)
 
 
 def test_whoever_is_in_one_swap_stays_on_one_side() -> None:

@@ -143,7 +143,7 @@ def test_a_job_that_fails_says_one_sentence(own_studio: Path, worker: Worker, wr
 
 
 def test_a_job_whose_worker_was_killed_goes_on_with_the_next(own_studio: Path, worker: Worker) -> None:
-    id = submit(own_studio, "orphan", steps=40, pause=0.1)
+    id = submit(own_studio, "orphan", steps=25, pause=0.1)
     until(id, lambda job: (job.progress or 0) > 0.05)
     worker.kill()
     file = own_studio / "orphan"
@@ -151,11 +151,11 @@ def test_a_job_whose_worker_was_killed_goes_on_with_the_next(own_studio: Path, w
     done = until(id, lambda job: not job.open)
     assert done.state == "done" and done.result["begun"] > 0
     # Never two at a time: each step was made once.
-    assert len(file.read_text()) == 40
+    assert len(file.read_text()) == 25
 
 
 def test_jobs_stop_with_their_studio_and_go_on_at_the_next_start(own_studio: Path, worker: Worker) -> None:
-    id = submit(own_studio, "studio", steps=40, pause=0.1)
+    id = submit(own_studio, "studio", steps=25, pause=0.1)
     until(id, lambda job: (job.progress or 0) > 0.05)
     assert worker.process.stdin is not None
     worker.process.stdin.close()  # the studio is gone
