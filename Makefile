@@ -15,10 +15,10 @@ demo: .venv
 	$(BIN)/counterface demo -o $(OUT)
 
 test: .venv
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 slow: .venv
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m slow
 
 studio: .venv
 	$(BIN)/counterface studio

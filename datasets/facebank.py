@@ -35,6 +35,7 @@ class FaceBank:
         people: int64 (N,), indices into ``names``.
         names: of the people.
         times: float64 (N,), seconds in the clip; 0 for pictures.
+        sources: int64 (N,), which clip or folder of pictures each was cut from.
         widths: float32 (N,), width of the face in its frame, pixels.
         scales: float32 (N,), crop pixels for one pixel of the frame.
         size, coverage: side of the crops, and crop side over landmark box.
@@ -48,6 +49,7 @@ class FaceBank:
     times: np.ndarray
     widths: np.ndarray
     scales: np.ndarray
+    sources: np.ndarray
     size: int
     coverage: float
     notes: tuple[str, ...] = field(default=())
@@ -66,6 +68,7 @@ class FaceBank:
             self.times[index],
             self.widths[index],
             self.scales[index],
+            self.sources[index],
             self.size,
             self.coverage,
             self.notes,
@@ -101,6 +104,7 @@ def load_bank(folder: Path) -> FaceBank:
         crops: list[np.ndarray] = []
         parts: dict[str, list[np.ndarray]] = {key: [] for key in ("landmarks", "times", "widths", "scales")}
         people: list[int] = []
+        sources: list[int] = []
         for number, source in enumerate(held["sources"]):
             if not source["faces"]:
                 continue
@@ -109,6 +113,7 @@ def load_bank(folder: Path) -> FaceBank:
                 for key, values in parts.items():
                     values.append(arrays[key])
             people += [names.index(source["person"])] * source["faces"]
+            sources += [number] * source["faces"]
         size, coverage, notes = int(held["size"]), float(held["coverage"]), tuple(held["notes"])
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
         raise InputError(f"{folder} holds no bank of faces that can be read; remove it and make it again.") from error
@@ -117,4 +122,5 @@ def load_bank(folder: Path) -> FaceBank:
     joined = {key: np.concatenate(values) for key, values in parts.items()}
     if len({len(crops), len(people), *(len(values) for values in joined.values())}) != 1:
         raise InputError(f"{folder} holds a bank of faces whose files do not match; remove it and make it again.")
-    return FaceBank(crops, people=np.array(people), names=names, size=size, coverage=coverage, notes=notes, **joined)
+    joined |= {"people": np.array(people), "sources": np.array(sources)}
+    return FaceBank(crops, names=names, size=size, coverage=coverage, notes=notes, **joined)

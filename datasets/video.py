@@ -373,10 +373,10 @@ def _sought(path: Path, indices: Iterable[int], times: np.ndarray) -> Iterator[F
         # Where a container has no index, a long gap is worth a try.
         keys = [entry.timestamp * base for entry in stream.index_entries if entry.is_keyframe]
         pictures: Iterator[Any] = iter(())
-        at = -np.inf
+        at, target = -np.inf, 0.0
         try:
             for index in indices:
-                target = times[index]
+                target = float(times[index])
                 if at == -np.inf or (target - at > SEEK_FROM and (not keys or _between(keys, at, target))):
                     container.seek(round(target / base), stream=stream, backward=True)
                     pictures = container.decode(stream)
@@ -386,7 +386,7 @@ def _sought(path: Path, indices: Iterable[int], times: np.ndarray) -> Iterator[F
                         yield Frame(index, at, to_rgb(picture))
                         break
         except av.error.FFmpegError as error:
-            raise InputError(f"{path} is damaged near {at:.1f} s.") from error
+            raise InputError(f"{path} is damaged near {max(at, target):.1f} s.") from error
 
 
 def _on_the_way(path: Path, indices: Sequence[int], times: np.ndarray, luma: LumaSeen) -> Iterator[Frame]:

@@ -216,6 +216,8 @@ class TrainedDetector:
 
 def median(cues: np.ndarray) -> np.ndarray:
     """Medians (k,) of cues (N, k) over frames; NaN where no frame could be measured."""
+    if not len(cues):
+        return np.full(cues.shape[1], np.nan, np.float32)
     # As numpy.nanmedian, which takes ten times as long: what is missing is sorted to the end.
     ascending = np.sort(cues, axis=0)
     count = (~np.isnan(cues)).sum(axis=0)

@@ -8,7 +8,6 @@ and a column.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -26,18 +25,16 @@ def for_inference(module: torch.nn.Module, size: int, device: str = "cpu") -> to
     Args:
         size: side of its crops, pixels.
     """
-    for quick in _candidates(module, size, device):
-        if _alike(module, quick, size, device):
-            return quick
-    return module
-
-
-def _candidates(module: torch.nn.Module, size: int, device: str) -> Iterator[torch.nn.Module]:
     from detect.runtime import in_onnxruntime
 
     if str(device) == "cpu" and (quick := in_onnxruntime(module, size)) is not None:
-        yield quick
-    yield fused(module)
+        try:
+            if _alike(module, quick, size, device):
+                return quick
+        except Exception:  # onnxruntime's own errors share no base class but this
+            pass
+    quick = fused(module)
+    return quick if _alike(module, quick, size, device) else module
 
 
 def _alike(module: torch.nn.Module, quick: torch.nn.Module, size: int, device: str) -> bool:

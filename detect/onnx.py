@@ -102,7 +102,8 @@ def graph_of(network: torch.nn.Module, size: int, name: str) -> bytes:
         InputError: it does something that ONNX has no operator for.
     """
     import warnings
-    from io import BytesIO
+    from contextlib import redirect_stdout
+    from io import BytesIO, StringIO
 
     import torch
 
@@ -120,7 +121,8 @@ def graph_of(network: torch.nn.Module, size: int, name: str) -> bytes:
         def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
             return tuple(self.network(image).values())
 
-    with warnings.catch_warnings():
+    # What fails is written to standard output at length before it is raised.
+    with warnings.catch_warnings(), redirect_stdout(StringIO()):
         # The exporter that follows this one needs a package more, and writes the same graph for such networks.
         warnings.simplefilter("ignore")
         try:

@@ -63,12 +63,14 @@ def _graph(module: torch.nn.Module, size: int) -> bytes | None:
     folder = home("cache") / FOLDER
     path = folder / f"{_key(module, size)}.onnx"
     try:
-        return _checked(path)
+        blob = _checked(path)
+        path.touch()  # those that were not used for longest go first
+        return blob
     except (OSError, ValueError):
         pass
     try:
         blob = graph_of(_named(module), size, "the network")
-    except InputError:
+    except Exception:  # of whatever kind: then it runs in PyTorch
         return None
     try:
         folder.mkdir(parents=True, exist_ok=True)

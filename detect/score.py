@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from detect.source import Source, open_source
 from detect.summary import summarise
 
 if TYPE_CHECKING:
+    from datasets.provenance.watermarkgrid import Square
     from datasets.video import LumaSeen
     from detect.detector import Detector, FaceScores
 
@@ -69,9 +70,6 @@ def score_clip(
     marks = Marks(path)
     source = open_source(path, frames, every, wants_runs(detector), marks.luma)
     backend = make_finder(finder)
-    # The marks are looked for beside the faces; what is found of one never enters into the other.
-    beside = ThreadPoolExecutor(1)
-    provenance = beside.submit(marks.look)
     wanted = set(np.linspace(0, source.total - 1, min(keep_heatmaps, source.total)).round().astype(int).tolist())
     evidence: dict[int, Evidence] = {}
     runs: dict[int, list[SeenRun]] = {}
@@ -80,16 +78,23 @@ def score_clip(
     decoded = ahead(source.looked, FRAMES_AHEAD)
     found = ahead(find(decoded, backend, tally), FRAMES_AHEAD)
     seen = ahead(measure(found, detector), FACES_AHEAD)
-    with _threads():
+    with ExitStack() as ends:
+        # The marks are looked for beside the faces; what is found of one never enters into the other.
+        beside = ThreadPoolExecutor(1)
+        ends.callback(beside.shutdown, wait=False, cancel_futures=True)
+        # The last is closed first: what still runs must not lose what it stands on.
+        for stage in (backend, decoded, found, seen):
+            ends.callback(stage.close)
         try:
-            for batch in _batches(seen, runs, tally, lambda done: progress(f"scoring {path.name}", done, source.total)):
-                _take(batch, detector, explainer, evidence, heatmaps, wanted)
-        finally:
-            # In this order: what still runs must not lose what it stands on.
-            for stage in (seen, found, decoded, backend):
-                stage.close()
-            marks.ended(None)
-            beside.shutdown(wait=False, cancel_futures=True)
+            provenance = beside.submit(marks.look)
+            with _threads():
+                for batch in _batches(
+                    seen, runs, tally, lambda done: progress(f"scoring {path.name}", done, source.total)
+                ):
+                    _take(batch, detector, explainer, evidence, heatmaps, wanted)
+        except BaseException:
+            marks.abandon()
+            raise
     said = _said(evidence, runs, detector, tally, source)
     provenance_found = provenance.result()
     return ClipScore(
@@ -165,12 +170,17 @@ class Unexplained(Explainer):
         return None
 
 
+class Abandoned(Exception):
+    """The score was stopped."""
+
+
 class Marks:
     """The marks of a file, looked for in a thread beside its faces; both see the same decoded frames where they can."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._squares: Handed[tuple[np.ndarray, float, bool]] | None = Handed(SQUARES_AHEAD) if _shared(path) else None
+        self._squares: Handed[Square] | None = Handed(SQUARES_AHEAD) if _shared(path) else None
+        self._abandoned = False
 
     @property
     def luma(self) -> LumaSeen | None:
@@ -180,6 +190,8 @@ class Marks:
     def __call__(self, luma: np.ndarray, time: float, is_key: bool) -> None:
         from datasets.provenance.watermarkgrid import canonical
 
+        if self._abandoned:
+            raise Abandoned
         if self._squares is not None:
             self._squares.put((canonical(luma), time, is_key))
 
@@ -187,6 +199,16 @@ class Marks:
         """No more frames come."""
         if self._squares is not None:
             self._squares.end(error)
+
+    def abandon(self) -> None:
+        """Nobody waits for the answer: whoever shows frames or looks through them stops at the next."""
+        self._abandoned = True
+        if self._squares is not None:
+            self._squares.close()
+
+    def _go_on(self, step: str, done: float, total: float | None, note: str = "") -> None:
+        if self._abandoned:
+            raise Abandoned
 
     def look(self) -> dict[str, Any]:
         """What marks the file carries, as ``score --json`` reports it beside the score; they never enter into it.
@@ -196,7 +218,7 @@ class Marks:
         from datasets.provenance.verify import verify
 
         try:
-            found = verify(self.path, badge=False, squares=self._squares)
+            found = verify(self.path, self._go_on, badge=False, squares=self._squares)
         finally:
             if self._squares is not None:
                 self._squares.close()

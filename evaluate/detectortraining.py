@@ -212,32 +212,40 @@ def held_people(in_pairs: set[str], in_faces: set[str], seed: int) -> set[str]:
 
 
 def parted(pairs: list[PairSample], bank: FaceBank | None, held: set[str], coverage: float) -> Material:
-    """The pairs, and the faces of a bank or None, with the held-out people apart; of one group alone, later frames."""
-    words = BY_PEOPLE
-    if pairs and not any(pair.person in held for pair in pairs):
-        words = BY_TIME
-        last: dict[str, float] = {}
-        for pair in pairs:
-            last[pair.clip] = max(last.get(pair.clip, 0.0), pair.time)
-        later = [pair.time >= LATER * last[pair.clip] for pair in pairs]
-    else:
-        later = [pair.person in held for pair in pairs]
-    everyone = set(bank.who()) if bank else set()
-    faces = bank.of(everyone - held) if bank else None
-    held_faces = bank.of(everyone & held) if bank else None
-    if bank is not None and not held_faces:
-        words = BY_TIME
-        ends = {person: bank.times[bank.people == person].max() for person in set(bank.people.tolist())}
-        late = np.array([time >= LATER * ends[person] for time, person in zip(bank.times, bank.people, strict=True)])
+    """The pairs, and the faces of a bank or None, with the held-out people apart.
+
+    Where none of them is held out, the later part of each clip is; pictures, which have no time, are trained on.
+    """
+    words = []
+    out = np.array([pair.person in held for pair in pairs], dtype=bool)
+    if pairs:
+        words.append(BY_PEOPLE if out.any() else BY_TIME)
+        if not out.any():
+            out = _late(np.array([pair.time for pair in pairs]), np.array([pair.clip for pair in pairs]))
+    faces, held_faces = None, None
+    if bank is not None:
+        late = np.array([bank.names[person] in held for person in bank.people.tolist()], dtype=bool)
+        words.append(BY_PEOPLE if late.any() else BY_TIME)
+        late = late if late.any() else _late(bank.times, bank.sources)
         faces, held_faces = bank.subset(np.flatnonzero(~late)), bank.subset(np.flatnonzero(late))
     return Material(
-        pairs=[pair for pair, out in zip(pairs, later, strict=True) if not out],
-        held_pairs=[pair for pair, out in zip(pairs, later, strict=True) if out],
+        pairs=[pair for pair, is_out in zip(pairs, out.tolist(), strict=True) if not is_out],
+        held_pairs=[pair for pair, is_out in zip(pairs, out.tolist(), strict=True) if is_out],
         pair_coverage=coverage,
         faces=faces,
         held_faces=held_faces,
-        held_words=words,
+        held_words=" and ".join(dict.fromkeys(words)),
     )
+
+
+def _late(times: np.ndarray, clips: np.ndarray) -> np.ndarray:
+    """Which of these moments lie in the last part of their clips; of a clip without a length none does."""
+    late = np.zeros(len(times), dtype=bool)
+    for clip in np.unique(clips):
+        own = clips == clip
+        first, last = times[own].min(), times[own].max()
+        late[own] = (times[own] >= first + LATER * (last - first)) & (last > first)
+    return late
 
 
 def _words(given: Given, recipe: str, pairs: list[PairSample], bank: Any) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import gc
 import hashlib
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -24,8 +26,9 @@ if TYPE_CHECKING:
 
     from datasets.workspace import Workspace
 
-# Fixtures that are made once in each process that runs tests, and take long: the files that use one go to one process.
-SHARED = ("looped", "built_set", "made_workspace")
+# Fixtures that are made once in each process that runs tests, and take long, with what files that use one name: they
+# go to one process.
+SHARED = {"looped": "looped", "built_set": "built_set", "made_workspace": "made_workspace|own_workspace"}
 # Files with long tests besides; what is begun last should be short, or a core waits for it.
 LONG = ("test_studio.py", "test_training_recipes.py", "test_hardware.py", "test_hard_input.py", "test_browser.py")
 
@@ -36,18 +39,29 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Name what stays together in one process (for ``--dist loadgroup``), and begin with what takes long."""
-    used: dict[Path, set[str]] = {}
-    for item in items:
-        used.setdefault(item.path, set()).update(getattr(item, "fixturenames", ()))
-    place: dict[Path, int] = {}
-    for file, fixtures in used.items():
-        first = next((i for i, name in enumerate(SHARED) if name in fixtures), len(SHARED))
-        place[file] = first if first < len(SHARED) else len(SHARED) + (file.name not in LONG)
-    for item in items:
-        number = place[item.path]
-        item.add_marker(pytest.mark.xdist_group(SHARED[number] if number < len(SHARED) else item.path.stem))
-    items.sort(key=lambda item: place[item.path])
+    """Begin with what takes long, files that share a fixture one after the other."""
+    place = {name: number for number, name in enumerate(SHARED)}
+    place |= {name: len(SHARED) for name in LONG}
+    items.sort(key=lambda item: place.get(_group(item.path), place.get(item.path.name, len(place))))
+
+
+@cache
+def _group(file: Path) -> str:
+    """What stays together in one process: a file, or all files that name a shared fixture."""
+    text = file.read_text(encoding="utf-8")
+    return next((name for name, words in SHARED.items() if re.search(rf"\b({words})\b", text)), str(file))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hand out whole groups, in the order in which they were collected."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByGroup(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _group(config.rootpath / nodeid.split("::", 1)[0])
+
+    return ByGroup(config, log)
 
 
 @pytest.fixture(autouse=True, scope="session")

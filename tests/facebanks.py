@@ -43,6 +43,7 @@ def living_bank(each: int = 12) -> FaceBank:
         np.array(times),
         np.array(widths, np.float32),
         np.array(scales, np.float32),
+        np.array(people),
         SIZE,
         COVERAGE,
     )

@@ -68,11 +68,13 @@ def settle() -> None:
     """Take what was imported since the last time out of the garbage collector's sight.
 
     Streamlit collects all garbage after each run of a page or a fragment, before its answer is sent; with every library
-    of the studio loaded, looking through what stays for good anyway would take a tenth of a second each time.
+    of the studio loaded, looking through what stays for good anyway would take a tenth of a second each time. What was
+    kept the last time and is garbage by now is let go first.
     """
     global _settled
     if len(sys.modules) > _settled:
         _settled = len(sys.modules)
+        gc.unfreeze()
         gc.collect()
         gc.freeze()
 

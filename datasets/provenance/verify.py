@@ -17,15 +17,11 @@ from datasets.progress import Progress, silent
 from datasets.provenance.badgesearch import BadgeFound, search_badge
 from datasets.provenance.reading import Credentials, read_credentials
 from datasets.provenance.watermarkfound import WatermarkFound
+from datasets.provenance.watermarkgrid import Square
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from datasets.provenance.findings import Finding
     from datasets.provenance.records import Record
-
-if TYPE_CHECKING:
-    Square = tuple[np.ndarray, float, bool]
 
 ORIGINAL = "original"
 UNREAD = WatermarkFound(False, None, 0.0, 1.0, 0.0, 0)

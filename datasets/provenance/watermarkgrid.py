@@ -25,6 +25,8 @@ from datasets.provenance.bch import LENGTH
 from datasets.provenance.payload import PUBLIC_KEY, MarkKey, derived
 
 Array = np.ndarray
+# A frame on the square grid (see :func:`canonical`), its time in seconds, and whether it is a key frame.
+Square = tuple[Array, float, bool]
 
 SIDE = 192
 # Pixels from which a table of sums is quicker than averaging, and to which its sums fit into 31 bits.

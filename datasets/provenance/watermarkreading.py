@@ -18,7 +18,7 @@ from datasets.errors import InputError, Refused
 from datasets.progress import Progress, counted, silent
 from datasets.provenance.payload import MarkKey, existing_mark_key, id_text
 from datasets.provenance.watermarkfound import Passage, WatermarkFound
-from datasets.provenance.watermarkgrid import Array, canonical, luma
+from datasets.provenance.watermarkgrid import Array, Square, canonical, luma
 from datasets.provenance.watermarksearch import features, put_back, search, without_frame
 from datasets.provenance.watermarktally import (
     SIDES,
@@ -237,9 +237,7 @@ def every_frame(path: Path, duration: float) -> bool:
     return length <= EVERY_FRAME_TO or key_frames * KEYS_APART < length
 
 
-def read_watermark(
-    path: Path, progress: Progress = silent, squares: Iterable[tuple[Array, float, bool]] | None = None
-) -> WatermarkFound:
+def read_watermark(path: Path, progress: Progress = silent, squares: Iterable[Square] | None = None) -> WatermarkFound:
     """Look for the watermark in a video or a picture.
 
     The id can be read where it was written with this machine's private key; that a mark is there, anywhere.
@@ -298,7 +296,7 @@ def comes_back(path: Path) -> tuple[bool, str | None]:
     return present or read is not None, None if read is None else id_text(read[0].mark_id)
 
 
-def _pictures(path: Path, keys_only: bool) -> Iterator[tuple[Array, float, bool]]:
+def _pictures(path: Path, keys_only: bool) -> Iterator[Square]:
     """Every frame on the canonical square, its time, and whether it is a key frame."""
     from datasets.video import read_grey
 

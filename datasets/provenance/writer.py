@@ -284,7 +284,7 @@ def picture_bytes(
         quality: of JPEG, 1 to 100.
         signer: who signs; None takes the one of the settings.
         ids: how many watermark ids may be tried until one is read back from a copy at JPEG :data:`COPY_QUALITY`; one
-            picture holds little, and some ten ids in a hundred would be lost.
+            picture holds little, and one id in twenty would be lost.
 
     Raises:
         Refused: a consent record is missing, or the picture could not be marked, signed or recorded.

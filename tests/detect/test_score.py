@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from datasets.errors import InputError
 from datasets.video import Frame
 from detect.detector import TrainedDetector
 from detect.results import ClipScore, FailedScore
-from detect.score import score_clip, score_many
+from detect.score import Marks, score_clip, score_many
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +70,35 @@ def test_heatmaps_are_kept_for_as_many_frames_as_asked(fake_score: ClipScore) ->
 def test_every_nth_frame(material: Any, detector: TrainedDetector) -> None:
     score = score_clip(material.fake, detector, every=8)
     assert [f.index for f in score.tracks[0].frames] == [0, 8, 16, 24, 32]
+
+
+def test_a_score_that_is_stopped_ends_its_threads_at_the_next_frame(
+    material: Any, detector: TrainedDetector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, stopped, shown = set(threading.enumerate()), threading.Event(), []
+
+    def show(self: Marks, luma: np.ndarray, time: float, is_key: bool, look=Marks.__call__) -> None:  # type: ignore[no-untyped-def]
+        shown.append(time)
+        if len(shown) == 30:
+            stopped.wait(30)
+        look(self, luma, time, is_key)
+
+    def abandon(self: Marks, stop=Marks.abandon) -> None:  # type: ignore[no-untyped-def]
+        stop(self)
+        stopped.set()
+
+    def interrupt(step: str, done: float, total: float | None, note: str = "") -> None:
+        if done:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Marks, "__call__", show)
+    monkeypatch.setattr(Marks, "abandon", abandon)
+    with pytest.raises(KeyboardInterrupt):
+        score_clip(material.fake, detector, frames=12, progress=interrupt)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(30)
+        assert not thread.is_alive()
+    assert len(shown) == 30
 
 
 def test_a_picture_is_scored(tmp_path: Path, material: Any, detector: TrainedDetector) -> None:

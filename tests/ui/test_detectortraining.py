@@ -162,14 +162,19 @@ def test_whoever_is_in_one_swap_stays_on_one_side() -> None:
 
 
 def test_faces_of_people_who_are_all_in_one_swap_are_parted_by_time() -> None:
-    times = np.array([0.0, 1.0, 2.0, 3.0, 0.0, 2.0])
-    people = np.array([0, 0, 0, 0, 1, 1])
-    crops, points = [np.zeros((8, 8, 3), np.uint8)] * 6, np.zeros((6, 478, 2), np.float32)
-    bank = FaceBank(crops, points, people, ("a", "b"), times, np.ones(6), np.ones(6), 8, 1.6)
+    """Clip by clip, as the pairs are, whenever a clip begins; pictures have no time and stay in the training."""
+    times = np.array([10.0, 11.0, 12.0, 13.0, 0.0, 100.0, 0.0, 0.0])
+    sources = np.array([0, 0, 0, 0, 1, 1, 2, 2])
+    people = np.array([0, 0, 0, 0, 0, 0, 1, 1])
+    crops, points = [np.zeros((8, 8, 3), np.uint8)] * 8, np.zeros((8, 478, 2), np.float32)
+    bank = FaceBank(crops, points, people, ("a", "b"), times, np.ones(8), np.ones(8), sources, 8, 1.6)
     empty = np.zeros(0)
-    pairs = [PairSample(empty, empty, empty, time, "clip") for time in (0.0, 3.0)]
+    pairs = [PairSample(empty, empty, empty, time, "clip", person="a") for time in (10.0, 11.0, 13.0)]
     found = parted(pairs, bank, set(), 1.6)
+    assert [pair.time for pair in found.pairs] == [10, 11] and [pair.time for pair in found.held_pairs] == [13]
     assert found.faces is not None and found.held_faces is not None and "later parts" in found.held_words
-    assert found.faces.times.tolist() == [0, 1, 2, 0] and found.held_faces.times.tolist() == [3, 2]
+    assert found.faces.times.tolist() == [10, 11, 12, 0, 0, 0] and found.held_faces.times.tolist() == [13, 100]
     apart = parted(pairs, bank, {"b"}, 1.6)
     assert apart.held_faces is not None and set(apart.held_faces.people.tolist()) == {1}
+    by_people = parted([*pairs, PairSample(empty, empty, empty, 0.0, "d", person="c")], bank, {"c"}, 1.6)
+    assert "people who" in by_people.held_words and "later parts" in by_people.held_words

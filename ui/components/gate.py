@@ -69,10 +69,11 @@ def named(account: Mapping[str, Any], users: Sequence[str]) -> bool:
     """Whether a sign-in may use the studio: everyone where no address is named, else who has one of the addresses.
 
     Args:
-        account: the claims of the provider; an address that it says it did not verify counts as none.
+        account: the claims of the provider; an address that it does not say it verified counts as none, unless it says
+            nothing of that at all.
     """
     if not users:
         return True
-    if str(account.get("email_verified", True)).casefold() == "false":
+    if str(account.get("email_verified", True)).casefold() != "true":
         return False
     return str(account.get("email", "")).casefold() in {one.casefold() for one in users}

@@ -63,7 +63,7 @@ def enqueue(id: str) -> None:
 
 def waiting() -> set[str]:
     """The ids in the queue. Raises InputError when it cannot be reached."""
-    with _reached("jobs wait until it can"):
+    with _reached("jobs wait until it can be"):
         return {str(one.args[0]) for one in call().huey.pending() if one.args}
 
 
@@ -71,8 +71,8 @@ def waiting() -> set[str]:
 def _reached(then: str) -> Iterator[None]:
     try:
         yield
-    except InputError as error:
-        raise InputError(f"{str(error).rstrip('.')}; {then}.") from error
+    except InputError:
+        raise  # a setting that will not do: its sentence says what to change
     except Exception as error:  # each kind of queue has errors of its own
         raise InputError(f"The queue of jobs cannot be reached ({error}); {then}.") from error
 
@@ -105,11 +105,11 @@ def _call(file: Path, redis: str) -> Any:
             raise InputError(
                 "Jobs in a Redis need the package redis, which is not installed: pip install 'counterface[redis]'."
             ) from error
-        except ValueError as error:  # its text may hold the password
+        except ValueError:  # its text may hold the password
             raise InputError(
                 "The studio's setting redis is no address of a Redis: redis://[user:password@]host:6379/0, rediss:// "
                 "with TLS, or unix:///path."
-            ) from error
+            ) from None
     else:
         made = huey.SqliteHuey(NAME, results=False, serializer=Plain(), filename=str(file))
     return made.task(name="run_job")(_run_job)
