@@ -14,7 +14,11 @@ from ui.services.trajectory import FILE, trajectory
 HELD: dict[str, Any] = {
     "version": 1,
     "method": "quick96",
-    "detectors": [{"name": "faces-2", "kind": "general"}, {"name": "own", "kind": "pair"}],
+    "detectors": [
+        {"name": "faces-2", "kind": "general", "original": {"probability": 0.08}},
+        {"name": "own", "kind": "pair"},
+    ],
+    "original_frame": "trajectory/original.jpg",
     "steps": [
         {
             "step": step,
@@ -34,9 +38,10 @@ def test_it_is_read(own_workspace: Callable[..., Workspace]) -> None:
     assert trajectory(workspace) is None
     (workspace.result / "trajectory").mkdir()
     (workspace.result / "trajectory" / "step-000200.jpg").write_bytes(b"\xff\xd8")
+    (workspace.result / "trajectory" / "original.jpg").write_bytes(b"\xff\xd8")
     (workspace.result / FILE).write_text(json.dumps(HELD))
     found = trajectory(workspace)
-    assert found is not None
+    assert found is not None and found.original is not None and found.original_words == "faces-2 0.08"
     by = {series.label: series.y.tolist() for series in found.chart.series}
     assert by == {"by faces-2": [0.1, 0.2], "likeness to the original (SSIM)": [0.9, 0.9]}
     assert [(m.step, m.frame is not None, m.words) for m in found.moments] == [

@@ -153,8 +153,11 @@ def _training(held: Opened) -> None:
             at = st.select_slider("Training step", [one.step for one in framed], framed[-1].step, key="trajectory-step")
             one = next(one for one in framed if one.step == at)
             assert one.frame is not None
-            box, _ = st.columns([1, 1])
-            with box:
+            left, right = st.columns(2)
+            if found.original is not None:
+                with left:
+                    picture(found.original.read_bytes(), "The original", f"Original · {found.original_words}")
+            with right if found.original is not None else left:
                 picture(one.frame.read_bytes(), f"The swap after {one.step} steps", f"{one.step} steps · {one.words}")
     elif held.ready:
         _measure(held)

@@ -36,10 +36,12 @@ class Moment:
 
 @dataclass(frozen=True)
 class Trajectory:
-    """The whole of it: a chart, and the moments it is made of."""
+    """The whole of it: a chart, the moments it is made of, and the original's picture with what detectors say of it."""
 
     chart: Chart
     moments: tuple[Moment, ...]
+    original: Path | None
+    original_words: str
 
 
 def measure(
@@ -120,15 +122,22 @@ def _parsed(held: Mapping[str, Any], folder: Path) -> Trajectory:
         "swap less original",
         y_range=(-0.1, 1.02),
     )
-    return Trajectory(chart, tuple(_moment(one, folder, names) for one in held["steps"]))
+    said = _scores(names, {str(detector["name"]): detector.get("original") for detector in held["detectors"]})
+    moments = tuple(_moment(one, folder, names) for one in held["steps"])
+    return Trajectory(chart, moments, _inside(folder, held.get("original_frame")), said)
 
 
 def _moment(one: Mapping[str, Any], folder: Path, names: list[str]) -> Moment:
-    scores = [
-        f"{name} {float(one['scores'][name]['probability']):.2f}"
-        for name in names
-        if (one["scores"].get(name) or {}).get("probability") is not None
-    ]
-    frame = folder / str(one.get("frame") or "")
-    inside = frame.resolve().is_relative_to(folder.resolve()) and frame.is_file()
-    return Moment(int(one["step"]), float(one.get("seconds") or 0), frame if inside else None, ", ".join(scores))
+    frame = _inside(folder, one.get("frame"))
+    return Moment(int(one["step"]), float(one.get("seconds") or 0), frame, _scores(names, one["scores"]))
+
+
+def _scores(names: Sequence[str], said: Mapping[str, Mapping[str, Any] | None]) -> str:
+    """What each detector says, those that say something."""
+    known = {name: (said.get(name) or {}).get("probability") for name in names}
+    return ", ".join(f"{name} {float(value):.2f}" for name, value in known.items() if value is not None)
+
+
+def _inside(folder: Path, name: object) -> Path | None:
+    frame = folder / str(name or "")
+    return frame if frame.resolve().is_relative_to(folder.resolve()) and frame.is_file() else None
