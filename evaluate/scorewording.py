@@ -124,7 +124,8 @@ def figures(card: Mapping[str, Any]) -> str:
     parts = []
     for part, words in (("held_out", "held-out part"), ("figures", "")):
         found = card.get(part) or {}
-        plain = [f"{key} {value:.3g}" for key, value in found.items() if isinstance(value, float)]
+        named = {key.replace("auc", "AUC").replace("_", " "): value for key, value in found.items()}
+        plain = [f"{key} {value:.3g}" for key, value in named.items() if isinstance(value, float)]
         if plain:
             parts.append(f"{words}: {', '.join(plain)}" if words else ", ".join(plain))
     return "; ".join(parts)

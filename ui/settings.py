@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 from datasets.errors import InputError
 from datasets.home import home
@@ -83,6 +89,11 @@ def studio_settings(**given: Any) -> StudioSettings:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or "a setting"
         raise InputError(f"The studio's setting {name} ({PREFIX}{name.upper()} or {file}): {first['msg']}.") from error
+    except SettingsError as error:
+        raise InputError(
+            f"A setting in the environment ({PREFIX}...) is not written as it should be ({error}); lists are JSON: "
+            '["/srv/clips", "/srv/more"].'
+        ) from error
     except ValueError as error:
         raise InputError(f"{file} cannot be read: {error}.") from error
 

@@ -175,6 +175,10 @@ def test_settings_that_make_no_sense_are_one_sentence(own: Path, monkeypatch: py
     with pytest.raises(InputError, match="PASSWORD"):
         studio_settings()
     monkeypatch.delenv("COUNTERFACE_STUDIO_PASSWORD")
+    with monkeypatch.context() as bare:
+        bare.setenv("COUNTERFACE_STUDIO_FOLDERS", "/srv/clips")
+        with pytest.raises(InputError, match=r"environment .*folders.*lists are JSON"):
+            studio_settings()
     (own / "home").mkdir(exist_ok=True)
     file = own / "home" / "studio.toml"
     file.write_text("quota_gb = 3\n")
