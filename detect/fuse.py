@@ -1,8 +1,8 @@
 """A network made ready for inference: the same answers in less time.
 
-On a CPU large ones run in onnxruntime (``detect.runtime``). In the others batch normalisation is folded into the
-convolutions before it, and convolutions that pad "same" do it themselves: timm copies the whole picture to add a row
-and a column.
+Batch normalisation is folded into the convolutions before it, and convolutions that pad "same" do it themselves: timm
+copies the whole picture to add a row and a column. On a CPU large networks then run in onnxruntime
+(``detect.runtime``).
 """
 
 from __future__ import annotations
@@ -27,14 +27,15 @@ def for_inference(module: torch.nn.Module, size: int, device: str = "cpu") -> to
     """
     from detect.runtime import in_onnxruntime
 
-    if str(device) == "cpu" and (quick := in_onnxruntime(module, size)) is not None:
+    folded = fused(module)
+    known = folded if _alike(module, folded, size, device) else module
+    if str(device) == "cpu" and (quick := in_onnxruntime(known, size)) is not None:
         try:
             if _alike(module, quick, size, device):
                 return quick
         except Exception:  # onnxruntime's own errors share no base class but this
             pass
-    quick = fused(module)
-    return quick if _alike(module, quick, size, device) else module
+    return known
 
 
 def _alike(module: torch.nn.Module, quick: torch.nn.Module, size: int, device: str) -> bool:
