@@ -180,6 +180,7 @@ def test_the_page_is_whole_and_needs_no_network(looped: Looped) -> None:
     assert not [word for word in ('src="http', "src='http", "@import", 'href="http://cdn') if word in page]
 
 
+@pytest.mark.slow
 def test_swap_run_again_goes_on_from_what_is_done(looped: Looped, tmp_path: Path) -> None:
     """The one command over a finished workspace: nothing is trained or merged anew, the result is handed out."""
     root = looped.copy(tmp_path / "w").root

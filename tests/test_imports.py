@@ -129,6 +129,7 @@ assert train_detector(pairs[:4], pairs[4:], settings, folder / "detector")["step
 """
 
 
+@pytest.mark.slow
 def test_training_needs_neither_faces_nor_video_nor_pages(tmp_path: Path) -> None:
     """A model can be trained from a packed face set where there is torch, timm, numpy, opencv and safetensors only."""
     missing = ("mediapipe", "av", "c2pa", "streamlit", "pyarrow", "typer", "rich", "skimage", "matplotlib")

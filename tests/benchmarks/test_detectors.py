@@ -16,6 +16,7 @@ from datasets.video import timestamps
 from evaluate.clipset import method_of
 
 
+@pytest.mark.slow
 def test_own_swaps_are_judged_and_their_scores_are_kept(
     looped: Looped, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -32,6 +33,7 @@ def test_own_swaps_are_judged_and_their_scores_are_kept(
     assert "clip ECE" in capsys.readouterr().out and (tmp_path / "plot.png").is_file()
 
 
+@pytest.mark.slow
 def test_pairs_and_ordinary_video(looped: Looped, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = looped.workspace.root
     for name, clip in (("real", looped.workspace.clip("destination")), ("fake", root / "result" / "result.mp4")):

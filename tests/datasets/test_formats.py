@@ -166,6 +166,7 @@ def test_deepfakebench_keeps_the_eight_rules(exports: Callable[[str], Path]) -> 
     assert len(names) == len(set(videos)) == 6  # 4: no video has the name of another one, real or fake
 
 
+@pytest.mark.slow
 def test_deepfakebench_with_an_empty_test_part_comes_back(built_set: Path, tmp_path: Path) -> None:
     """``test`` then repeats ``val``; without the studio's rows nothing says which one is meant."""
     import shutil

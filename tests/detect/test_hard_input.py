@@ -86,6 +86,7 @@ def test_hands_are_no_face(tmp_path: Path, score: Score) -> None:
     assert found.probability is None and found.frames_without_face == found.frames_scored == 8
 
 
+@pytest.mark.slow
 def test_ten_people_are_followed_apart(tmp_path: Path, score: Score) -> None:
     def ten(index: int, image: np.ndarray) -> None:
         for k in range(10):
@@ -98,6 +99,7 @@ def test_ten_people_are_followed_apart(tmp_path: Path, score: Score) -> None:
     assert "Up to 10 faces were seen at once" in said(found)
 
 
+@pytest.mark.slow
 def test_a_large_face_in_4k(tmp_path: Path, score: Score) -> None:
     def draw(index: int, image: np.ndarray) -> None:
         put(image, "hopper", (1900 + 9 * index, 1100), 620)
@@ -165,6 +167,7 @@ def test_black_and_white_is_said(tmp_path: Path, score: Score) -> None:
     assert "black and white" not in said(score(write_clip(tmp_path / "colour.mp4", living("hopper")[:6])))
 
 
+@pytest.mark.slow
 def test_a_moving_webp_is_a_clip(tmp_path: Path, general: TrainedDetector) -> None:
     from PIL import Image
 

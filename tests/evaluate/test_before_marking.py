@@ -48,6 +48,7 @@ def test_crops_to_learn_from_are_unmarked_in_both_classes(looped: Looped) -> Non
         assert np.array_equal(swapped.image[outside], frame.image[outside]), "something besides the swap was put in"
 
 
+@pytest.mark.slow
 def test_training_writes_no_picture_and_leaves_no_file_but_the_detector(
     looped: Looped, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

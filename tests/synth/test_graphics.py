@@ -101,6 +101,7 @@ def test_teeth_come_in_softly_as_the_lips_part(people: tuple[FaceArrays, FaceArr
     assert np.diff(shown).max() < 0.35 and np.diff(shown).min() > -0.05
 
 
+@pytest.mark.slow
 def test_options_change_what_is_made(people: tuple[FaceArrays, FaceArrays], model: Graphics, tmp_path: Path) -> None:
     plain = draw(model, people[1], 0).face
     for number, options in enumerate(({"relight": "off"}, {"shape": "1"}, {"blend": "1"}, {"frames": "4"})):

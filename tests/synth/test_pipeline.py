@@ -78,6 +78,7 @@ def test_the_mask_moves_with_the_face_and_does_not_jump(all_swapped: list[Any]) 
     assert np.linalg.norm(np.diff(centres, axis=0), axis=1).max() < 0.08 * all_swapped[0].image.shape[0]
 
 
+@pytest.mark.slow
 def test_a_crop_that_was_deleted_leaves_its_frame_as_it_is(looped: Looped, tmp_path: Path) -> None:
     workspace = looped.copy(tmp_path / "w", ["result"])
     faces = FaceSet(workspace.faces("destination"))
@@ -123,6 +124,7 @@ def test_of_two_faces_the_larger_is_swapped_and_that_is_said(looped: Looped, two
     assert (about.width, about.height, about.has_audio) == (321, 241, False)
 
 
+@pytest.mark.slow
 def test_a_face_of_48_pixels_is_swapped(looped: Looped, tmp_path: Path) -> None:
     images = []
     for i in range(10):

@@ -73,6 +73,7 @@ def test_the_command_writes_one_marked_picture(looped: Looped, tmp_path: Path) -
     assert sorted(p.name for p in tmp_path.iterdir()) == ["frame.jpg", "session.toml"]
 
 
+@pytest.mark.slow
 def test_a_merge_by_session_is_written_down_and_read_back(looped: Looped, tmp_path: Path) -> None:
     import json
 

@@ -65,6 +65,7 @@ def test_the_mouth_goes_where_the_sources_goes(model: Reenact, people: tuple[Fac
     assert change[mouth].mean() > 4 * change[~mouth].mean() and change[mouth].mean() > 3
 
 
+@pytest.mark.slow
 def test_a_part_that_is_off_stays_as_it_is(people: tuple[FaceArrays, FaceArrays], tmp_path: Path) -> None:
     model = Reenact(device="cpu", options={"eyes": "off", "brows": "off", "size": 96})
     model.fit(*people, tmp_path / "m", Budget(steps=1))
@@ -89,6 +90,7 @@ def test_options_that_can_not_be_are_said() -> None:
             Reenact(device="cpu", options=options)
 
 
+@pytest.mark.slow
 def test_a_source_without_expression_is_said_and_a_destination_without_is_noted(
     people: tuple[FaceArrays, FaceArrays], tmp_path: Path
 ) -> None:

@@ -150,6 +150,7 @@ def test_side_by_side_moves_through_frames_and_talks_to_no_one(
     watched.context.close()
 
 
+@pytest.mark.slow
 def test_a_round_from_guess_to_reveal(browser: Any, studio: Studio) -> None:
     watched = Watched(browser, 1280, "light", offline=False)
     page = watched.page

@@ -105,6 +105,7 @@ def test_a_job_outlives_a_reload_its_worker_and_the_studio(watched: Watched, stu
     watched.sees("done in")
 
 
+@pytest.mark.slow
 def test_a_job_is_stopped_and_gone_on_with(watched: Watched, studio: Studio, folder: Path) -> None:
     id, page = count(folder, "halted", 400), watched.page
     page.goto(f"{studio.address}/suspect?job={id}")
@@ -117,6 +118,7 @@ def test_a_job_is_stopped_and_gone_on_with(watched: Watched, studio: Studio, fol
     watched.holds(lambda: jobs.read(id).state == "done")
 
 
+@pytest.mark.slow
 def test_no_page_is_wider_than_the_window_and_all_can_be_read(watched: Watched, studio: Studio) -> None:
     page, main = watched.page, "document.querySelector('[data-testid=stMain]')"
     for name in ("", "make", "side-by-side", "suspect"):
