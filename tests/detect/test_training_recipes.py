@@ -143,12 +143,12 @@ def test_self_blends_of_faces_in_other_moments_are_told_from_the_real_ones(tmp_p
     earlier = np.setdiff1d(np.arange(len(bank)), later)
     material = Material(faces=bank.subset(earlier), held_faces=bank.subset(later), held_words="later moments")
     asked = RecipeSettings(size=96, batch=16, seed=0, strength="mild")
-    settings = replace(TINY, steps=1000, ema=0.98, seed=0)
+    settings = replace(TINY, steps=600, ema=0.98, seed=0)
     train_recipe(make_recipe("self-blend", material, asked), settings, tmp_path / "d")
     detector = load_detector(tmp_path / "d", "cpu")
     found: list[Any] = []
     for seed in range(11, 17):
         fresh = make_recipe("self-blend", material, replace(asked, seed=seed)).held_out()
         found.append(rank_auc(detector.score(fresh.images).logit, fresh.labels))
-    # From scratch, in a thousand steps, on two faces: .85 here; a network that learnt nothing stands at .5.
-    assert np.mean(found) > 0.75
+    # From scratch, in six hundred steps, on two faces: .81 here; a network that learnt nothing stands at .5.
+    assert np.mean(found) > 0.7
