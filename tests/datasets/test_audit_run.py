@@ -164,6 +164,7 @@ def test_a_mask_fits_where_the_difference_is() -> None:
     assert fit_of_mask(fake, original, np.zeros_like(mask)) is None
 
 
+@pytest.mark.slow
 def test_a_leak_is_found_with_few_people_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "probe", partial(run.probe, repeats=1))
     rng = np.random.default_rng(1)

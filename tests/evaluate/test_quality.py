@@ -101,6 +101,7 @@ def test_stretches_are_ascending_and_within_the_clip() -> None:
     assert sum(b - a == 1 for a, b in pairwise(chosen)) == 36
 
 
+@pytest.mark.slow
 def test_a_trained_swap_is_measured_from_its_workspace(looped: Looped) -> None:
     found = swap_quality(looped.workspace, "quick96", CompositeSettings(), frames=12, device="cpu")
     assert 0 < found.fidelity.frames <= 12 and found.nearer is None

@@ -137,6 +137,7 @@ def test_a_long_clip_gets_frames_in_place_of_players(
     assert len(pictures(page, "Swap")) == 10  # all frames that count and have a heatmap
 
 
+@pytest.mark.slow
 def test_a_clip_that_browsers_do_not_play_is_shown_as_a_copy_that_they_do(
     made_workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

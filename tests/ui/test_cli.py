@@ -302,6 +302,7 @@ def test_force_replaces_a_workspace_and_never_another_folder(good: Path, other: 
     assert said.code == 2 and "no workspace" in said.error and (tmp_path / "home" / "thesis.txt").exists()
 
 
+@pytest.mark.slow
 def test_force_merges_anew_and_drops_what_was_measured_on_the_old_result(looped: Looped, tmp_path: Path) -> None:
     workspace = looped.copy(tmp_path / "w")
     said = counterface("merge", workspace.root, "--force", "--colour", "none", "--erode", "0.05", *CPU)

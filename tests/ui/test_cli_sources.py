@@ -33,6 +33,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_several_clips_and_a_folder_become_one_source_that_is_trained_on_and_named(clips: Path, tmp_path: Path) -> None:
     root = tmp_path / "w"
     sources = ["--source", *(clips / name for name in ("one.mp4", "two.mp4", "pictures"))]

@@ -154,6 +154,7 @@ def test_a_job_whose_worker_was_killed_goes_on_with_the_next(own_studio: Path, w
     assert len(file.read_text()) == 25
 
 
+@pytest.mark.slow
 def test_jobs_stop_with_their_studio_and_go_on_at_the_next_start(own_studio: Path, worker: Worker) -> None:
     id = submit(own_studio, "studio", steps=25, pause=0.1)
     until(id, lambda job: (job.progress or 0) > 0.05)

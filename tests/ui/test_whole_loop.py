@@ -48,6 +48,7 @@ def drop_a_crop(workspace: Workspace) -> None:
     min(path for path in workspace.faces("source").iterdir() if path.suffix in (".png", ".jpg")).unlink()
 
 
+@pytest.mark.slow
 def test_a_trained_model_is_trained_anew_when_its_faces_are_others(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
