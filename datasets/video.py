@@ -355,15 +355,15 @@ def frames_at(
     if luma is None:
         yield from _sought(path, indices, times)
         return
-    rest = list(indices)
+    wanted, given = list(indices), 0
     try:
-        for frame in _on_the_way(path, list(rest), times, luma):
-            rest.pop(0)
+        for frame in _on_the_way(path, wanted, times, luma):
+            given += 1
             yield frame
         luma.ended(None)
     except InputError as error:
         luma.ended(error)
-        yield from _sought(path, rest, times)
+        yield from _sought(path, wanted[given:], times)
 
 
 def _sought(path: Path, indices: Iterable[int], times: np.ndarray) -> Iterator[Frame]:
@@ -390,7 +390,7 @@ def _sought(path: Path, indices: Iterable[int], times: np.ndarray) -> Iterator[F
 
 
 def _on_the_way(path: Path, indices: Sequence[int], times: np.ndarray, luma: LumaSeen) -> Iterator[Frame]:
-    number, at, wanted = -1, 0.0, iter(indices)
+    at, wanted = 0.0, iter(indices)
     index = next(wanted, None)
     with open_container(path) as container:
         stream = container.streams.video[0]

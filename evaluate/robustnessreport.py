@@ -60,14 +60,15 @@ def gives_way(found: Mapping[str, Any], family: str) -> str:
 def picture(found: Mapping[str, Any]) -> Figure:
     """Clip AUC over the levels of each perturbation, from the clean clips on."""
     clean = clean_row(found)
-    panels, ticks, lowest = [], {}, LOWEST
+    panels, ticks = [], {}
     for family, rows in families(found).items():
         own = [clean, *rows]
         values = np.array([row["clip"].get("auc", np.nan) for row in own], dtype=np.float64)
         ends = np.array([row["intervals"]["clip"].get("auc") or [np.nan, np.nan] for row in own], dtype=np.float64)
         panels.append((family, [("clip AUC", np.arange(len(own)), values, ends)]))
         ticks[family] = ["0", *(str(row["level"]) for row in rows)]
-    lowest = min([LOWEST, *(np.nanmin(ends, initial=1.0) for _, [(_, _, _, ends)] in panels)])
+    drawn = [part for _, [(_, _, values, ends)] in panels for part in (values, ends)]
+    lowest = min([LOWEST, *(float(np.nanmin(part, initial=1.0)) for part in drawn)])
     return curves(
         panels, "level (0: as they are)", "clip AUC, 95 % interval", (lowest, 1.04), (0.5, "chance"), 5, ticks
     )
