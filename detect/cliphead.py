@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
-NETWORK, STRONG, STEADY, TOP, CUES = "network", "network_over_2", "network_spread", "network_top", "cues"
+NETWORK, STRONG, STEADY, TOP = "network", "network_over_2", "network_spread", "network_top"
+# What the cues say of a face; of a large one it is another number, on another scale.
+CUES, CUES_LARGE = "cues", "cues_large"
 # What a network says above this logit, which most real clips stay under; the name says the number.
 STRONG_FROM = 2.0
 TOP_SHARE = 0.25
@@ -57,13 +59,16 @@ class ClipHead:
         )
 
 
-def summarise(network: np.ndarray, cues: float | None, track: Mapping[str, float] | None = None) -> dict[str, float]:
+def summarise(
+    network: np.ndarray, cues: float | None, track: Mapping[str, float] | None = None, large: bool = False
+) -> dict[str, float]:
     """What a head may draw on.
 
     Args:
         network: float (N,), the network's raw logits of the track's frames.
-        cues: the forest's log-odds for the track's median cues, None where there is no forest or no cue.
+        cues: log-odds that the track's median cues give, None where nothing judges them or there is no cue.
         track: cues that only runs of frames have, by name.
+        large: whether those are of a large face, see ``detect.cues.model``.
     """
     network = np.asarray(network, dtype=np.float64)
     most = np.sort(network)[-max(1, round(TOP_SHARE * len(network))) :]
@@ -72,13 +77,14 @@ def summarise(network: np.ndarray, cues: float | None, track: Mapping[str, float
         STRONG: max(0.0, float(network.mean()) - STRONG_FROM),
         STEADY: float(network.std()),
         TOP: float(most.mean()),
-        CUES: np.nan if cues is None else float(cues),
+        CUES: np.nan if cues is None or large else float(cues),
+        CUES_LARGE: float(cues) if cues is not None and large else np.nan,
     }
     return found | dict(track or {})
 
 
 def fit_head(rows: Sequence[Mapping[str, float]], labels: np.ndarray, names: Sequence[str], penalty: float) -> ClipHead:
-    """Fit a head on the summaries of tracks that neither network nor forest was trained on.
+    """Fit a head on the summaries of tracks that no part of the detector was trained on.
 
     Args:
         rows: a summary a track.

@@ -26,10 +26,12 @@ class Conformal:
 
     Attributes:
         real, fake: their calibrated probabilities, ascending.
+        error: the share of each class that may be taken for the other.
     """
 
     real: tuple[float, ...]
     fake: tuple[float, ...]
+    error: float = ERROR
 
     @property
     def smallest_error(self) -> float:
@@ -43,28 +45,40 @@ class Conformal:
         below = int(np.searchsorted(self.fake, at, side="right"))
         return (above + 1) / (len(self.real) + 1), (below + 1) / (len(self.fake) + 1)
 
-    def verdict(self, probability: float, error: float = ERROR) -> Verdict:
-        """A class is kept while its p-value is above ``error``; both or neither kept is ``cannot tell``."""
-        real, fake = (value > error for value in self.p_values(probability))
+    def verdict(self, probability: float, error: float | None = None) -> Verdict:
+        """A class is kept while its p-value is above ``error``; both or neither kept is ``cannot tell``.
+
+        Args:
+            error: the predictor's own where nothing is said.
+        """
+        most = self.error if error is None else error
+        real, fake = (value > most for value in self.p_values(probability))
         if real == fake:
             return "cannot tell"
         return "manipulated" if fake else "no manipulation found"
 
     def to_card(self) -> dict[str, Any]:
-        return {"kind": "split conformal per class", "real": list(self.real), "fake": list(self.fake)}
+        return {
+            "kind": "split conformal per class",
+            "error": self.error,
+            "real": list(self.real),
+            "fake": list(self.fake),
+        }
 
     @staticmethod
     def from_card(card: Mapping[str, Any]) -> Conformal:
-        return Conformal(tuple(float(p) for p in card["real"]), tuple(float(p) for p in card["fake"]))
+        real, fake = (tuple(float(p) for p in card[name]) for name in ("real", "fake"))
+        return Conformal(real, fake, float(card.get("error", ERROR)))
 
 
-def fit_conformal(probability: np.ndarray, label: np.ndarray) -> Conformal:
+def fit_conformal(probability: np.ndarray, label: np.ndarray, error: float = ERROR) -> Conformal:
     """Keep what the held-out samples scored.
 
     Args:
         probability: float (N,), calibrated, of samples that neither the model nor its calibration was fitted on: for
             a verdict on clips one a clip, since samples must not hang together.
         label: (N,), 1 manipulated, 0 real; both must occur.
+        error: the share of each class that may be taken for the other.
 
     Raises:
         ValueError: one class is missing.
@@ -73,4 +87,4 @@ def fit_conformal(probability: np.ndarray, label: np.ndarray) -> Conformal:
     if label.all() or not label.any():
         raise ValueError("conformal prediction needs samples of both classes")
     real, fake = (np.sort(probability[rows].round(DIGITS)).tolist() for rows in (~label, label))
-    return Conformal(tuple(real), tuple(fake))
+    return Conformal(tuple(real), tuple(fake), error)

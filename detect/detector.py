@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from detect.cliphead import ClipHead
     from detect.competence import Competence
     from detect.conformal import Conformal
-    from detect.cues.forest import Forest
+    from detect.cues.model import CueModel
 
 KIND = "detector"
 VERSION = "1"
@@ -163,18 +163,18 @@ class TrainedDetector:
         card: Mapping[str, Any],
         competence: Competence,
         device: str = "cpu",
-        forest: Forest | None = None,
+        cue_model: CueModel | None = None,
     ) -> None:
         from detect.calibration import Platt, calibration_from_card
         from detect.cliphead import ClipHead
         from detect.conformal import Conformal
 
         self.module = module.to(device).eval()
-        self.card, self.competence, self.device, self.forest = card, competence, device, forest
+        self.card, self.competence, self.device, self.cue_model = card, competence, device, cue_model
         self._quick: torch.nn.Module | None = None
         self.calibration = Platt.from_card(card["calibration"])
         self.size = int(card["input"]["size"])
-        self.cue_names: tuple[str, ...] = tuple(card["cues"]["names"]) if forest is not None else ()
+        self.cue_names: tuple[str, ...] = () if cue_model is None else cue_model.names
         self.head: ClipHead | None = ClipHead.from_card(card["clip"]) if "clip" in card else None
         calibrated = card.get("clip_calibration")
         self.clip_calibration: Calibration | None = calibration_from_card(calibrated) if calibrated else None
@@ -192,11 +192,11 @@ class TrainedDetector:
             self._quick = for_inference(self.module, self.size, self.device)
         network, heat, features = forward(self._quick, crops, self.card["input"]["normalisation"], self.device)
         logit = network
-        if self.forest is not None:
+        if self.cue_model is not None:
             if cues is None or cues.shape != (len(crops), len(self.cue_names)):
                 raise ValueError(f"this detector needs {len(self.cue_names)} cues of each of {len(crops)} faces")
             shares = self.card["cues"]["fusion"]
-            logit = shares["network"] * network + shares["cues"] * self.forest.logit(cues) + shares["offset"]
+            logit = shares["network"] * network + shares["cues"] * self.cue_model.logit(cues) + shares["offset"]
         return FaceScores(self.calibration.probability(logit), heat, features, logit, network)
 
     def clip_logit(
@@ -207,11 +207,11 @@ class TrainedDetector:
 
         if self.head is None:
             return None
-        said = None
-        if self.forest is not None and cues is not None and np.isfinite(cues).any():
-            row = cues if cues.ndim == 1 else median(cues)
-            said = float(self.forest.logit(row[None])[0])
-        return self.head.logit(summarise(network, said, track))
+        model, said, large = self.cue_model, None, False
+        if model is not None and cues is not None and np.isfinite(cues).any():
+            row = (cues if cues.ndim == 1 else model.typical(cues))[None]
+            said, large = float(model.logit(row)[0]), bool(model.is_large(row)[0])
+        return self.head.logit(summarise(network, said, track, large))
 
 
 def median(cues: np.ndarray) -> np.ndarray:
@@ -270,17 +270,17 @@ def save_detector(
     module: torch.nn.Module,
     card: Mapping[str, Any],
     competence: Competence,
-    forest: Forest | None = None,
+    cue_model: CueModel | None = None,
 ) -> Mapping[str, Any]:
-    """Write a trained detector; its competence reference and its forest travel among the weights. Returns the card."""
+    """Write a trained detector; what it knows and what judges its cues travel among the weights. Returns the card."""
     import torch
 
     from datasets.checkpoint import save_checkpoint
 
     tensors = {f"model.{name}": tensor for name, tensor in module.state_dict().items()}
     tensors |= {f"reference.{name}": torch.from_numpy(value) for name, value in competence.arrays().items()}
-    if forest is not None:
-        tensors |= {f"forest.{name}": torch.from_numpy(value) for name, value in forest.arrays().items()}
+    if cue_model is not None:
+        tensors |= {name: torch.from_numpy(value) for name, value in cue_model.arrays().items()}
     whole = dict(card) | {"kind": KIND, "competence": competence.to_card()}
     save_checkpoint(folder, whole, tensors)
     return whole
@@ -302,12 +302,13 @@ def load_detector(folder: Path, device: str = "auto") -> TrainedDetector:
         module.load_state_dict(_under("model.", tensors))
         arrays = {name: tensor.numpy() for name, tensor in _under("reference.", tensors).items()}
         competence = Competence.from_card(card["competence"], arrays)
-        forest = None
+        cue_model = None
         if "cues" in card:
-            from detect.cues.forest import Forest
+            from detect.cues.model import CueModel
 
-            forest = Forest.from_arrays({n: tensor.numpy() for n, tensor in _under("forest.", tensors).items()})
-        return TrainedDetector(module, card, competence, pick_device(device), forest)
+            others = {n: t.numpy() for n, t in tensors.items() if not n.startswith(("model.", "reference."))}
+            cue_model = CueModel.from_arrays(card["cues"]["names"], others)
+        return TrainedDetector(module, card, competence, pick_device(device), cue_model)
     except (KeyError, TypeError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{folder} holds a detector whose card and weights do not fit together: {reason}.") from error

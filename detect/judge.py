@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from detect.competence import COLOURLESS, Competence
-from detect.conformal import ERROR, Conformal
+from detect.conformal import Conformal
 from detect.results import CueFinding, FrameScore, Segment, Verdict
 
 THRESHOLD = 0.5
@@ -171,11 +171,12 @@ def judge(
         return by_interval
     real, fake = conformal.p_values(probability)
     # With few samples no p-value is small enough for many people; the smallest there is has to do.
-    strict = min(ERROR, max(ERROR / people, conformal.smallest_error))
+    error = conformal.error
+    strict = min(error, max(error / people, conformal.smallest_error))
     by_rank: Verdict = "cannot tell"
-    if real <= strict and fake > ERROR and probability > THRESHOLD:
+    if real <= strict and fake > error and probability > THRESHOLD:
         by_rank = "manipulated"
-    elif fake <= ERROR and real > ERROR and probability < THRESHOLD:
+    elif fake <= error and real > error and probability < THRESHOLD:
         by_rank = "no manipulation found"
     doubtful = any(limit.doubt for limit in limits)
     return "cannot tell" if doubtful and by_rank != by_interval else by_rank
@@ -280,10 +281,10 @@ def _scored(over: int, frames: int, pooled: bool) -> str:
 def _why_not(probability: float, interval: tuple[float, float], conformal: Conformal | None) -> str:
     if conformal is None or interval[0] <= THRESHOLD <= interval[1]:
         return f"The interval holds the threshold of {THRESHOLD:.0%}: the evidence does not decide."
-    if conformal.smallest_error > ERROR:
+    if conformal.smallest_error > conformal.error:
         return "The detector was calibrated on too few clips to give a verdict with an error that is known."
     real, fake = conformal.p_values(probability)
     return (
         f"Of the real clips it was calibrated on {real:.0%} score as high as this one, and of the manipulated ones "
-        f"{fake:.0%} as low: a verdict is given where one of the two is at most {ERROR:.0%}, and it alone."
+        f"{fake:.0%} as low: a verdict is given where one of the two is at most {conformal.error:.0%}, and it alone."
     )

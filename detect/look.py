@@ -97,11 +97,9 @@ def face_cues(image: np.ndarray, face: Face, names: Sequence[str], patch: Patch 
     """
     if not names:
         return None
-    from detect.cues.frame import measure_frame
-    from detect.cues.patch import cut_patch
+    from detect.cues.model import measure_face
 
-    patch = patch or cut_patch(image, face)
-    return np.full(len(names), np.nan, np.float32) if patch is None else measure_frame(patch, names)
+    return measure_face(image, face, names, patch)
 
 
 def find(frames: Iterator[Looked], finder: FaceFinder, tally: Tally) -> Iterator[Found]:

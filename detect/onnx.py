@@ -1,7 +1,7 @@
 """A detector as one ONNX file, and scoring with such a file through onnxruntime.
 
 The file holds all that scoring needs: the network, with its normalisation, in the graph; the card, the competence
-reference and the forest of the cues in the metadata. They travel inside the file, and not beside it, because a file
+reference and what judges the cues in the metadata. They travel inside the file, and not beside it, because a file
 that is handed on loses its neighbours; the arrays are a safetensors block in base64, so that reading them runs no code.
 
 In: ``image``, float32 (N, 3, S, S), RGB in [0, 1], crops aligned and sized as the card's ``input`` says; N is free.
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import torch
 
     from detect.competence import Competence
-    from detect.cues.forest import Forest
+    from detect.cues.model import CueModel
 
 OPSET = 17
 SUFFIX = ".onnx"
@@ -45,11 +45,11 @@ class OnnxDetector(TrainedDetector):
     """
 
     def __init__(
-        self, session: Any, card: Mapping[str, Any], competence: Competence, forest: Forest | None = None
+        self, session: Any, card: Mapping[str, Any], competence: Competence, cue_model: CueModel | None = None
     ) -> None:
         # The normalisation is in the graph: what goes in is the pixels, in [0, 1].
         given = dict(card) | {"input": dict(card["input"]) | {"normalisation": AS_IT_IS}}
-        super().__init__(_module(session), given, competence, "cpu", forest)
+        super().__init__(_module(session), given, competence, "cpu", cue_model)
 
 
 def open_detector(wanted: str | None, device: str = "auto") -> TrainedDetector:
@@ -178,8 +178,8 @@ def _with_metadata(blob: bytes, detector: TrainedDetector) -> bytes:
     from datasets.provenance.manifest import software_version
 
     arrays = {f"reference.{name}": value for name, value in detector.competence.arrays().items()}
-    if detector.forest is not None:
-        arrays |= {f"forest.{name}": value for name, value in detector.forest.arrays().items()}
+    if detector.cue_model is not None:
+        arrays |= detector.cue_model.arrays()
     packed = save({name: np.ascontiguousarray(value) for name, value in arrays.items()})
     model = onnx.load_from_string(blob)
     onnx.helper.set_model_props(
@@ -230,12 +230,12 @@ def load_onnx(path: Path, device: str = "auto") -> OnnxDetector:
             raise InputError(f"{path} holds a {card.get('kind', 'unknown')} model, and a {KIND} model is needed.")
         arrays = load(base64.b64decode(held[ARRAYS], validate=True))
         competence = Competence.from_card(card["competence"], _under("reference.", arrays))
-        forest = None
+        cue_model = None
         if "cues" in card:
-            from detect.cues.forest import Forest
+            from detect.cues.model import CueModel
 
-            forest = Forest.from_arrays(_under("forest.", arrays))
-        return OnnxDetector(session, card, competence, forest)
+            cue_model = CueModel.from_arrays(card["cues"]["names"], arrays)
+        return OnnxDetector(session, card, competence, cue_model)
     except (KeyError, TypeError, ValueError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path} holds a detector whose card and arrays do not fit together: {reason}.") from error

@@ -112,7 +112,7 @@ def calibrate(
             )
     whole = _fit(clips)
     card = _card(detector, whole, clips, lost, output.name)
-    return save_detector(output, detector.module, card, detector.competence, detector.forest)
+    return save_detector(output, detector.module, card, detector.competence, detector.cue_model)
 
 
 def _check(real: Sequence[Path], fake: Sequence[Path], output: Path, folder: Path, force: bool, fewest: int) -> None:

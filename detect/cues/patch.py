@@ -36,15 +36,16 @@ class Patch:
     origin: tuple[int, int] = (0, 0)
 
 
-def cut_patch(image: np.ndarray, face: Face) -> Patch | None:
+def cut_patch(image: np.ndarray, face: Face, largest: float = LARGEST_SIDE) -> Patch | None:
     """Cut a face out of its frame, with 0.75 of its landmark box's side around it where the frame reaches that far.
 
-    Pixels stay as they are up to a side of 224 px; larger faces are brought down to it by area averaging, so that the
-    cost of measuring is bounded.
+    Pixels stay as they are up to a side of ``largest``; larger faces are brought down to it by area averaging, so that
+    the cost of measuring is bounded.
 
     Args:
         image: the frame, uint8 RGB HxWx3.
         face: a face of it.
+        largest: side of the landmark box in the patch, pixels, at most.
 
     Returns:
         None for a face without a mesh, and for one that lies outside the frame.
@@ -62,11 +63,11 @@ def cut_patch(image: np.ndarray, face: Face) -> Patch | None:
         return None
     cut = image[y0:y1, x0:x1]
     moved = points - np.array([x0, y0], dtype=np.float32)
-    if side <= LARGEST_SIDE:
+    if side <= largest:
         return Patch(np.ascontiguousarray(cut), moved, 1.0, side, (x0, y0))
-    size = [max(SMALLEST, round(n * LARGEST_SIDE / side)) for n in cut.shape[1::-1]]
+    size = [max(SMALLEST, round(n * largest / side)) for n in cut.shape[1::-1]]
     # The exact shrinkage of each axis, with pixel centres at whole numbers.
     shrunk = np.array(size, dtype=np.float32) / cut.shape[1::-1]
     small = (moved + 0.5) * shrunk - 0.5
     pixels = cv2.resize(cut, size, interpolation=cv2.INTER_AREA)
-    return Patch(pixels, small.astype(np.float32), side / LARGEST_SIDE, float(np.ptp(small, axis=0).max()), (x0, y0))
+    return Patch(pixels, small.astype(np.float32), side / largest, float(np.ptp(small, axis=0).max()), (x0, y0))

@@ -1,13 +1,14 @@
-"""From the trained parts to one detector: networks, forest, head, calibration, abstention, and what each rests on.
+"""From the trained parts to one detector: networks, cues, head, calibration, abstention, and what each rests on.
 
-Everything that turns a score into a probability is worked out on pseudo-clips of people whom neither the network nor
-the forest that scores them has seen; the forest and the head are cheap, so they are fitted anew for each fold.
+Everything that turns a score into a probability is worked out on pseudo-clips of people whom no part that scores them
+has seen; what judges the cues, and the head, are cheap, so they are fitted anew for each fold.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,33 +17,30 @@ import numpy as np
 from datasets.checkpoint import load_checkpoint
 from datasets.progress import Progress
 from detect.calibration import fit_calibration
-from detect.cliphead import CUES, NETWORK, STRONG, ClipHead, fit_head, summarise
+from detect.cliphead import CUES, CUES_LARGE, NETWORK, STRONG, ClipHead, fit_head, summarise
 from detect.competence import Competence, fit_competence
 from detect.conformal import Conformal, fit_conformal
-from detect.cues.forest import Forest, fit_forest
-from detect.cues.frame import FRAME_CUES
-from detect.detector import VERSION, build_model, forward, median, save_detector
+from detect.cues.model import CueModel
+from detect.detector import VERSION, build_model, forward, save_detector
+from detect.judge import THRESHOLD, judge
 from detect.objective import rank_auc
 from evaluate.figures import Judged as Answer
+from evaluate.general.cuefit import CUE_COLUMNS, CUE_NAMES
 from evaluate.general.fit import NETWORK as NETWORK_KIND
 from evaluate.general.table import COVERAGE, SIZE, Table
 
 if TYPE_CHECKING:
     import torch
 
+    from detect.results import Verdict
+
 # A network that is sure speaks for a swap; one that is not says little of swaps better than those it was trained on.
-HEAD = (STRONG, CUES)
+HEAD = (STRONG, CUES, CUES_LARGE)
 PENALTY = 1.0
-# More pairs make the forest larger, and hardly better: with 8,000 in place of 5,000 a clip AUC of .774 of .770.
-FOREST_PAIRS, FEWEST_IN_LEAF = 3500, 3
 USUAL = (0.05, 0.95)
 MOST_FEATURES = 700
-# Noise, spectrum, coding blocks and the small parts of eyes and mouth tell the drawn pairs apart better than they tell
-# swaps that others made: they answer to how a swap was encoded. The forest is grown on detail, edges and colour alone.
-CUE_NAMES = tuple(
-    name for name in FRAME_CUES if not name.startswith(("noise", "spectrum", "grid", "blank", "lab_", "eye", "teeth"))
-)
-_COLUMNS = [FRAME_CUES.index(name) for name in CUE_NAMES]
+# Of abstention: errors that may be promised, and how much seldomer what is answered should be wrong.
+ERRORS, SPARED = (0.05, 0.04, 0.03, 0.02), 0.45
 
 
 @dataclass(frozen=True)
@@ -53,8 +51,14 @@ class Member:
     card: Mapping[str, Any]
 
     def of(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-        """Logits, heatmaps and features of crops uint8 RGB (N, S, S, 3)."""
-        return forward(self.module, np.ascontiguousarray(crops), self.card["normalisation"])
+        """Logits, heatmaps and features of crops uint8 RGB (N, S, S, 3), as a detector in use works them out."""
+        return forward(self._quick, np.ascontiguousarray(crops), self.card["normalisation"])
+
+    @cached_property
+    def _quick(self) -> torch.nn.Module:
+        from detect.fuse import for_inference
+
+        return for_inference(self.module, SIZE, "cpu")
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class Judged:
         labels: int (N,), 1 for a swap; person: whose clip each is; fold: which one held it out; kind: how the swap
             was made (of an original, the swap beside it).
         medians: float32 (N, k), the cues of each clip, of ``CUE_NAMES``.
-        network, cues: float (M,), what network and forest say of each frame; frame_labels, frame_person: of each.
+        network, cues: float (M,), what network and cues say of each frame; frame_labels, frame_person: of each.
     """
 
     rows: list[Mapping[str, float]]
@@ -99,15 +103,8 @@ class Judged:
         )
 
 
-def forest_of(table: Table, rows: np.ndarray, seed: int) -> Forest:
-    """The forest on some rows of the table, at most ``FOREST_PAIRS`` of them."""
-    chosen = np.random.default_rng(seed).permutation(rows)[:FOREST_PAIRS]
-    cues = table.cues[chosen][..., _COLUMNS].reshape(-1, len(_COLUMNS))
-    return fit_forest(cues, np.tile([0, 1], len(chosen)), seed=seed, fewest_in_leaf=FEWEST_IN_LEAF)
-
-
 def judge_clips(
-    clips: Table, fold: np.ndarray, members: Sequence[Member], forests: Sequence[Forest], progress: Progress
+    clips: Table, fold: np.ndarray, members: Sequence[Member], models: Sequence[CueModel], progress: Progress
 ) -> Judged:
     """Judge every pseudo-clip, the original and the swap, by the parts of the fold that held its person out.
 
@@ -122,15 +119,16 @@ def judge_clips(
         k = int(fold[own[0]])
         for which in (0, 1):
             network, _, _ = members[k].of(clips.crops[own, which])
-            cues = clips.cues[own, which][:, _COLUMNS]
-            typical = median(cues)
-            rows.append(summarise(network, float(forests[k].logit(typical[None])[0])))
+            cues = clips.cues[own, which][:, CUE_COLUMNS]
+            typical = models[k].typical(cues)
+            large = bool(models[k].is_large(typical[None])[0])
+            rows.append(summarise(network, float(models[k].logit(typical[None])[0]), large=large))
             labels.append(which)
             person.append(clips.person[own[0]])
             own_fold.append(k)
             kind.append(clips.kind[own[0]])
             medians.append(typical)
-            said = forests[k].logit(cues)
+            said = models[k].logit(cues)
             frames.append((network, said, np.full(len(own), which), np.full(len(own), person[-1])))
         progress("judging clips", done, len(names))
     return Judged(
@@ -169,7 +167,7 @@ def said_of_clips(judged: Judged) -> list[Answer]:
         for row in np.flatnonzero(own):
             said = float(probability[row])
             pair, label = str(row // 2), int(judged.labels[row])
-            verdict = conformal.verdict(said)
+            verdict = verdict_of(said, conformal)
             found.append(
                 Answer(str(row), str(judged.person[row]), label, said, verdict, (), pair, str(judged.kind[row]))
             )
@@ -181,11 +179,27 @@ def _auc_by_kind(logits: np.ndarray, labels: np.ndarray, kind: np.ndarray) -> di
 
 
 def _abstention(probability: np.ndarray, logits: np.ndarray, labels: np.ndarray, kind: np.ndarray) -> Conformal:
-    """Nobody knows how a suspect swap was made, so what counts as manipulated is what the hardest kind scores."""
+    """Nobody knows how a suspect swap was made, so what counts as manipulated is what the hardest kind scores.
+
+    The error that is promised is the largest of ``ERRORS`` at which what is answered is wrong ``SPARED`` times as often
+    as all would be.
+    """
     aucs = _auc_by_kind(logits, labels, kind)
     hardest = min(aucs, key=lambda one: aucs[one])
     told = (labels == 0) | (kind == hardest)
-    return fit_conformal(probability[told], labels[told])
+    wrong = float(((probability > THRESHOLD) != (labels == 1)).mean())
+    for error in ERRORS:
+        found = fit_conformal(probability[told], labels[told], error)
+        said = np.array([verdict_of(one, found) for one in probability])
+        known = said != "cannot tell"
+        if not known.any() or ((said == "manipulated") != (labels == 1))[known].mean() <= SPARED * wrong:
+            break
+    return found
+
+
+def verdict_of(probability: float, conformal: Conformal) -> Verdict:
+    """The verdict on a clip that is within all limits."""
+    return judge((probability, probability), [], probability, conformal)
 
 
 def _head(judged: Judged, keep: np.ndarray) -> ClipHead:
@@ -196,7 +210,7 @@ def write_general(
     folder: Path,
     name: str,
     members: Sequence[Member],
-    forest: Forest,
+    cue_model: CueModel,
     judged: Judged,
     competence: Competence,
     track_ranges: Mapping[str, list[float]],
@@ -236,6 +250,7 @@ def write_general(
     }
     own, other = probability[judged.labels == 1], probability[judged.labels == 0]
     aucs = _auc_by_kind(logits, judged.labels, judged.kind)
+    large = np.isfinite(_part(judged, CUES_LARGE))
     card = {
         "name": name,
         "version": VERSION,
@@ -264,17 +279,25 @@ def write_general(
             "paired": round(float((own > other).mean()), 4),
             "frame_auc": round(rank_auc(frame_logits, judged.frame_labels), 4),
             "network_clip_auc": round(rank_auc(_part(judged, NETWORK), judged.labels), 4),
-            "cues_clip_auc": round(rank_auc(_part(judged, CUES), judged.labels), 4),
+            "cues_clip_auc": _auc(_part(judged, CUES), judged.labels),
+            "cues_clip_auc_of_large_faces": _auc(_part(judged, CUES_LARGE), judged.labels),
+            "clip_auc_of_large_faces": _auc(np.where(large, logits, np.nan), judged.labels),
             "clip_auc_by_kind": {kind: round(auc, 4) for kind, auc in aucs.items()},
         },
         **said,
     }
-    return save_detector(folder, built.module, card, competence, forest)
+    return save_detector(folder, built.module, card, competence, cue_model)
 
 
 def _own_logits(judged: Judged) -> np.ndarray:
     head = _head(judged, np.ones(len(judged.labels), bool))
     return np.array([head.logit(row) for row in judged.rows])
+
+
+def _auc(values: np.ndarray, labels: np.ndarray) -> float | None:
+    """Of those that have a value."""
+    known = np.isfinite(values)
+    return round(rank_auc(values[known], labels[known]), 4) if len(np.unique(labels[known])) == 2 else None
 
 
 def _part(judged: Judged, name: str) -> np.ndarray:

@@ -1,13 +1,14 @@
 """Training pairs of the general detector: a real face, and the same with another face set into it, treated alike.
 
-Drawn to be like what is met outside: small faces, blends made at a higher resolution and brought down with their
-frame, every amount of softness and sharpness on either side of the edge, and the whole encoded afterwards. Swap and
-original share every draw but the swap itself, so nothing else tells them apart.
+Drawn to be like what is met outside: small faces and, apart from them, large ones; blends made at a higher resolution
+and brought down with their frame; faces that are mostly, and not always, coarser than what surrounds them, as swap
+models leave them; and the whole encoded afterwards. Swap and original share every draw but the swap itself, so nothing
+else tells them apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -19,9 +20,14 @@ from evaluate.general.portraits import Portrait
 from synth.composite.colour import reinhard
 
 KINDS = {"other": 0.55, "self": 0.45}
-CHANGES = {"blur": 0.2, "sharpen": 0.3, "none": 0.25, "surroundings": 0.25}
-# Of the landmark box, pixels: mostly small, as faces in ordinary clips are, and some large.
-SIDES, LARGE, LARGE_SHARE = (62.0, 185.0), (185.0, 290.0), 0.15
+# Of fine detail. Trees learn what they are shown so closely that they have to see everything; a line, which can go one
+# way alone, and the clips that a score's meaning is worked out on, get what swap models mostly do.
+EVERYTHING = {"coarser": 0.2, "sharper": 0.3, "none": 0.25, "surroundings": 0.25}
+MOSTLY = {"coarser": 0.7, "sharper": 0.05, "none": 0.1, "surroundings": 0.15}
+# Of the landmark box, pixels.
+USUAL_SIDES, LARGE_SIDES = (56.0, 190.0), (170.0, 450.0)
+# At how many pixels swap models give a face back, and the share of them that is left of a small face's.
+MODELS, LEFT = (60.0, 200.0), (0.45, 0.95)
 PASTED_AT = (1.0, 1.0, 1.5, 2.5)
 CANDIDATES = 60
 MESH = 468
@@ -47,17 +53,25 @@ class Made:
     kind: str
 
 
-def make_pair(portraits: Sequence[Portrait], target: int, rng: np.random.Generator) -> Made | None:
+def make_pair(
+    portraits: Sequence[Portrait],
+    target: int,
+    rng: np.random.Generator,
+    large: bool = False,
+    changes: Mapping[str, float] = MOSTLY,
+) -> Made | None:
     """Make one pair of the target's face; None where the draw does not work out (a mesh that can't be laid over).
 
     Args:
         portraits: the faces of another person are taken from these.
         target: index of the face that is swapped.
         rng: all randomness comes from it.
+        large: of a size of ``LARGE_SIDES``, as far as the portrait reaches; else of ``USUAL_SIDES``.
+        changes: what becomes of fine detail, with shares.
     """
     face = portraits[target]
     kind = _pick(rng, KINDS)
-    side = min(float(rng.uniform(*(LARGE if rng.random() < LARGE_SHARE else SIDES))), face.side * 1.05)
+    side = min(float(rng.uniform(*(LARGE_SIDES if large else USUAL_SIDES))), face.side * 1.05)
     scale = side / face.side
     pasted = min(1.0, scale * float(rng.choice(PASTED_AT)))
     image = _resized(face.image, pasted) if pasted < 1 else face.image
@@ -72,7 +86,7 @@ def make_pair(portraits: Sequence[Portrait], target: int, rng: np.random.Generat
         source = _moved(image.astype(np.float32), size, rng)
     if source is None:
         return None
-    image, source = _softness(image, source, size, rng)
+    image, source = _softness(image, source, size, changes, rng)
     mask = _mask(hull, size, rng)
     fake = np.clip(image * (1 - mask[..., None]) + source * mask[..., None] + 0.5, 0, 255).astype(np.uint8)
     real = image
@@ -91,7 +105,7 @@ def make_pair(portraits: Sequence[Portrait], target: int, rng: np.random.Generat
     )
 
 
-def _pick(rng: np.random.Generator, shares: dict[str, float]) -> str:
+def _pick(rng: np.random.Generator, shares: Mapping[str, float]) -> str:
     return str(rng.choice(list(shares), p=list(shares.values())))
 
 
@@ -179,23 +193,25 @@ def _moved(image: np.ndarray, size: float, rng: np.random.Generator) -> np.ndarr
 
 
 def _softness(
-    image: np.ndarray, source: np.ndarray, size: float, rng: np.random.Generator
+    image: np.ndarray, source: np.ndarray, size: float, changes: Mapping[str, float], rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """What a model, or the frame's own history, leaves of fine detail: on the face or around it, or on neither."""
-    change = _pick(rng, CHANGES)
+    change = _pick(rng, changes)
     if change == "surroundings":
         # The original is softened whole, so that softness alone is not what tells them apart.
         if rng.random() < 0.7:
             image = _there_and_back(image, float(rng.uniform(0.5, 0.9)))
         else:
             image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.4, 1.0)) * size / 100)
-    if change == "blur":
-        held = float(rng.uniform(60, 200)) / size
-        if held < 1:
-            source = _there_and_back(source, held)
-        if rng.random() < 0.5:
-            source = cv2.bilateralFilter(np.clip(source, 0, 255), 5, float(rng.uniform(8, 25)), 2)
-    if change == "sharpen":
+    if change == "coarser":
+        way = rng.random()
+        if way < 0.5:
+            source = _there_and_back(source, min(float(rng.uniform(*MODELS)) / size, float(rng.uniform(*LEFT))))
+        elif way < 0.75:
+            source = cv2.GaussianBlur(source, (0, 0), float(rng.uniform(0.35, 0.9)) * max(1.0, size / 150))
+        if way > 0.4:
+            source = cv2.bilateralFilter(np.clip(source, 0, 255), 5, float(rng.uniform(6, 25)), 2)
+    if change == "sharper":
         soft = cv2.GaussianBlur(source, (0, 0), float(rng.uniform(0.8, 2.5)))
         source = source + float(rng.uniform(0.2, 1.0)) * (source - soft)
     return image, np.clip(source, 0, 255).astype(np.float32)

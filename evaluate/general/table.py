@@ -7,7 +7,7 @@ again when a run that was stopped goes on.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields
 from functools import partial
@@ -22,9 +22,9 @@ from datasets.errors import InputError
 from datasets.faces.align import align_affine, warp_crop
 from datasets.faces.finder import Face
 from datasets.progress import Progress
-from detect.cues.frame import FRAME_CUES, measure_frame
-from detect.cues.patch import cut_patch
-from evaluate.general.making import Made, make_pair
+from detect.cues.frame import FRAME_CUES
+from detect.cues.model import LARGE, fine, measure_face
+from evaluate.general.making import MOSTLY, Made, make_pair
 from evaluate.general.portraits import Portrait, load_portraits
 
 # Of the crops of pseudo-clips, as the network sees them. Pairs for the forest are kept as cues alone.
@@ -36,6 +36,12 @@ ATTEMPTS = 8
 # Pseudo-clips: how many frames each has.
 FRAMES = 10
 
+# What is measured finely too, of large faces: detail, edges and colour. What compression leaves is coarse by itself.
+FINE_CUES = tuple(
+    name for name in FRAME_CUES if not name.startswith(("noise", "grid", "blank", "lab_", "eye", "teeth"))
+)
+COLUMNS = (*FRAME_CUES, *map(fine, FINE_CUES))
+
 _portraits: list[Portrait] = []
 
 
@@ -45,7 +51,7 @@ class Table:
 
     Attributes:
         crops: uint8 RGB (N, 2, S, S, 3); S is 0 where only cues are kept.
-        cues: float32 (N, 2, k), of ``FRAME_CUES``.
+        cues: float32 (N, 2, k), of ``COLUMNS``.
         person: str (N,), whose face it was.
         clip: str (N,), one word for all frames of one clip.
         kind: str (N,), how the swap was made.
@@ -62,6 +68,10 @@ class Table:
     def __len__(self) -> int:
         return len(self.person)
 
+    def of(self, rows: np.ndarray) -> Table:
+        """Some of its rows."""
+        return Table(**{part.name: getattr(self, part.name)[rows] for part in fields(self)})
+
     def fingerprint(self) -> str:
         """SHA-256 of all that is in it, hex."""
         total = hashlib.sha256()
@@ -70,20 +80,32 @@ class Table:
         return total.hexdigest()
 
 
-def draw_pairs(portraits: Path, count: int, seed: int, folder: Path, workers: int, progress: Progress) -> Table:
+def draw_pairs(
+    portraits: Path,
+    count: int,
+    seed: int,
+    folder: Path,
+    workers: int,
+    progress: Progress,
+    large: bool = False,
+    changes: Mapping[str, float] = MOSTLY,
+) -> Table:
     """Pairs of single frames to learn from, of the people of a file that ``save_portraits`` wrote."""
-    parts = range(-(-count // PART))
-    return _drawn("drawing pairs", portraits, parts, partial(_pairs_of_part, seed), folder, workers, progress)
+    parts, step = range(-(-count // PART)), f"drawing {'large ' if large else ''}pairs"
+    return _drawn(step, portraits, parts, partial(_pairs_of_part, seed, large, changes), folder, workers, progress)
 
 
-def draw_clips(portraits: Path, draws: int, seed: int, folder: Path, workers: int, progress: Progress) -> Table:
+def draw_clips(
+    portraits: Path, draws: int, seed: int, folder: Path, workers: int, progress: Progress, large: bool = False
+) -> Table:
     """Pseudo-clips: the frames of a clip with one draw for all of them, ``draws`` of each clip.
 
     What a whole clip's score means is worked out on these; none is learnt from by what judges it.
     """
     clips = sorted({one.clip for one in load_portraits(portraits) if one.clip})
-    names = [(clip, number) for clip in clips for number in range(draws)]
-    return _drawn("drawing clips", portraits, names, partial(_frames_of_clip, seed), folder, workers, progress)
+    names = [(clip, number) for number in range(draws) for clip in clips]
+    step = f"drawing {'large ' if large else ''}clips"
+    return _drawn(step, portraits, names, partial(_frames_of_clip, seed, large), folder, workers, progress)
 
 
 def _drawn(
@@ -99,7 +121,7 @@ def _drawn(
                 np.savez(out, **{part.name: getattr(table, part.name) for part in fields(Table)})
             done += 1
             progress(step, done, len(parts))
-    return _joined(_load(file) for file in files)
+    return joined(_load(file) for file in files)
 
 
 def _begin(portraits: Path) -> None:
@@ -112,59 +134,72 @@ def _load(file: Path) -> Table:
         return Table(**{part.name: held[part.name] for part in fields(Table)})
 
 
-def _joined(tables: Iterable[Table]) -> Table:
+def joined(tables: Iterable[Table]) -> Table:
+    """All rows of several tables. Raises InputError where there is none."""
     parts = list(tables)
     if not any(len(part) for part in parts):
         raise InputError("No training pair could be drawn: there are too few faces, or too small ones.")
     return Table(**{one.name: np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Table)})
 
 
-def _pairs_of_part(seed: int, part: int) -> Table:
+def _pairs_of_part(seed: int, large: bool, changes: Mapping[str, float], part: int) -> Table:
     rng = np.random.default_rng((seed, part))
-    framed = [number for number, one in enumerate(_portraits) if one.clip]
-    others = [number for number, one in enumerate(_portraits) if not one.clip]
-    rows: list[tuple[Made, Portrait]] = []
-    for _ in range(PART * ATTEMPTS):
-        some = framed if (rng.random() < OF_CLIPS and framed) or not others else others
-        target = int(rng.choice(some))
-        made = make_pair(_portraits, target, rng)
-        if made is not None:
-            rows.append((made, _portraits[target]))
-        if len(rows) == PART:
-            break
-    return _table(rows, "", 0)
+    fit = [number for number, one in enumerate(_portraits) if not large or one.side >= LARGE]
+    framed = [number for number in fit if _portraits[number].clip]
+    others = [number for number in fit if not _portraits[number].clip]
+    if not fit:
+        return _table([], "", 0)
+
+    def drawn() -> Iterator[tuple[Made, Portrait]]:
+        made_so_far = 0
+        for _ in range(PART * ATTEMPTS):
+            some = framed if (rng.random() < OF_CLIPS and framed) or not others else others
+            target = int(rng.choice(some))
+            made = make_pair(_portraits, target, rng, large, changes)
+            if made is not None and (made.side >= LARGE) == large:
+                yield made, _portraits[target]
+                made_so_far += 1
+            if made_so_far == PART:
+                break
+
+    return _table(drawn(), "", 0)
 
 
-def _frames_of_clip(seed: int, named: tuple[str, int]) -> Table:
+def _frames_of_clip(seed: int, large: bool, named: tuple[str, int]) -> Table:
     clip, number = named
     own = [at for at, one in enumerate(_portraits) if one.clip == clip]
     chosen = np.unique(np.linspace(0, len(own) - 1, min(FRAMES, len(own))).round().astype(int))
     draw = np.random.default_rng((seed, number, *clip.encode())).integers(2**63)
-    rows: list[tuple[Made, Portrait]] = []
-    for at in chosen:
-        # One draw for all frames of a clip: the same kind, size, softness, mask and codec.
-        made = make_pair(_portraits, own[at], np.random.default_rng(draw))
-        if made is not None:
-            rows.append((made, _portraits[own[at]]))
-    return _table(rows, f"{clip} {number}", SIZE)
+
+    def drawn() -> Iterator[tuple[Made, Portrait]]:
+        for at in chosen:
+            # One draw for all frames of a clip: the same kind, size, softness, mask and codec.
+            made = make_pair(_portraits, own[at], np.random.default_rng(draw), large)
+            if made is not None and (made.side >= LARGE) == large:
+                yield made, _portraits[own[at]]
+
+    return _table(drawn(), f"{clip} {number}{' large' if large else ''}", SIZE)
 
 
-def _table(rows: Sequence[tuple[Made, Portrait]], clip: str, size: int) -> Table:
-    crops = np.zeros((len(rows), 2, size, size, 3), np.uint8)
-    cues = np.zeros((len(rows), 2, len(FRAME_CUES)), np.float32)
-    for row, (made, _) in enumerate(rows):
+def _table(drawn: Iterable[tuple[Made, Portrait]], clip: str, size: int) -> Table:
+    """The pairs as they come: each is cut and measured, and let go."""
+    crops, cues, person, kind, side = [], [], [], [], []
+    for made, portrait in drawn:
         points = made.landmarks
         face = Face(np.concatenate([points[:, :2].min(0), points[:, :2].max(0)]), 1.0, points, points[:5, :2])
-        for which, image in enumerate((made.real, made.fake)):
-            if size:
-                crops[row, which] = warp_crop(image, align_affine(made.landmarks, size, COVERAGE), size)
-            patch = cut_patch(image, face)
-            cues[row, which] = np.nan if patch is None else measure_frame(patch)
+        both = (made.real, made.fake)
+        affine = align_affine(points, size, COVERAGE) if size else None
+        crops.append([np.zeros((0, 0, 3), np.uint8) if affine is None else warp_crop(p, affine, size) for p in both])
+        cues.append([measure_face(picture, face, COLUMNS) for picture in both])
+        person.append(portrait.person)
+        kind.append(made.kind)
+        side.append(made.side)
+    count = len(side)
     return Table(
-        crops,
-        cues,
-        np.array([portrait.person for _, portrait in rows], dtype="U64"),
-        np.array([clip] * len(rows), dtype="U64"),
-        np.array([made.kind for made, _ in rows], dtype="U16"),
-        np.array([made.side for made, _ in rows], dtype=np.float32),
+        np.array(crops, np.uint8).reshape(count, 2, size, size, 3),
+        np.array(cues, np.float32).reshape(count, 2, len(COLUMNS)),
+        np.array(person, dtype="U64"),
+        np.array([clip] * count, dtype="U64"),
+        np.array(kind, dtype="U16"),
+        np.array(side, dtype=np.float32),
     )

@@ -27,22 +27,23 @@ from datasets.provenance.consent import BASES, from_option
 from evaluate.figures import write_judged
 from evaluate.general import fit
 from evaluate.general.assemble import (
-    FEWEST_IN_LEAF,
-    FOREST_PAIRS,
     Member,
     competence_of,
-    forest_of,
     judge_clips,
     load_member,
     said_of_clips,
     write_general,
 )
 from evaluate.general.bank import canvases_of, folds_of, load_canvases, save_canvases
+from evaluate.general.cuefit import FEWEST_IN_LEAF, Drawn, cue_model_of
+from evaluate.general.making import EVERYTHING, MOSTLY
 from evaluate.general.portraits import load_portraits, of_clips, of_pictures, save_portraits
-from evaluate.general.table import draw_clips, draw_pairs
+from evaluate.general.table import Table, draw_clips, draw_pairs, joined
 from evaluate.general.trackranges import track_ranges
 
-FOLDS, PAIRS, DRAWS, FRAMES_A_CLIP, STEPS, COPIER_STEPS = 3, 2500, 8, 48, 2400, 900
+FOLDS, FRAMES_A_CLIP, STEPS, COPIER_STEPS = 3, 48, 2400, 900
+# Of usual faces and of large ones each.
+PAIRS, DRAWS = (3000, 3000), (24, 12)
 PICTURES, SMALL = ("photos", "faces_misc"), ("lfw_colour", "lfw_grey")
 
 
@@ -65,12 +66,18 @@ def train(options: argparse.Namespace, progress: Progress) -> Mapping[str, Any]:
     data = everyone.fingerprint()
     members = _networks(options, bank, data)
     held = dict(zip(everyone.person.tolist(), folds_of(everyone.person, FOLDS).tolist(), strict=True))
-    table = draw_pairs(file, options.pairs, options.seed + 1, options.work / "pairs", options.workers, progress)
-    fold = np.array([held[person] for person in table.person])
-    forests = [forest_of(table, np.flatnonzero(fold != k), options.seed) for k in range(FOLDS)]
-    pseudo = draw_clips(file, options.draws, options.seed + 2, options.work / "clips", options.workers, progress)
+    learnt = _learnt(options, file, progress)
+    folds = [[person for person, own in held.items() if own == k] for k in range(FOLDS)]
+    models = [cue_model_of(learnt.without(people), options.seed) for people in folds]
+    few, many = (options.work / name for name in ("large-clips", "clips"))
+    pseudo = joined(
+        [
+            draw_clips(file, options.draws[0], options.seed + 2, many, options.workers, progress),
+            draw_clips(file, options.draws[1], options.seed + 4, few, options.workers, progress, large=True),
+        ]
+    )
     clip_fold = np.array([held[person] for person in pseudo.person])
-    judged = judge_clips(pseudo, clip_fold, members, forests, progress)
+    judged = judge_clips(pseudo, clip_fold, members, models, progress)
     write_judged(options.work / "said.jsonl", said_of_clips(judged))
     ranges = track_ranges(clips, options.work / "tracks.json", progress)
     cards = [member.card for member in members]
@@ -86,7 +93,9 @@ def train(options: argparse.Namespace, progress: Progress) -> Mapping[str, Any]:
             "faces_of_pictures": int((everyone.clip == "").sum()),
             "black_and_white": int(everyone.grey.sum()),
             "pairs_a_network": [card["pairs_seen"] for card in cards],
-            "pairs_of_the_forest": min(FOREST_PAIRS, len(table)),
+            "pairs_of_the_trees": len(learnt.wide),
+            "pairs_of_the_line": len(learnt.usual),
+            "pairs_of_the_line_of_large_faces": len(learnt.large),
             "pseudo_clips": 2 * len(np.unique(pseudo.clip)),
             "swaps_by_other_programs": 0,
         },
@@ -96,7 +105,7 @@ def train(options: argparse.Namespace, progress: Progress) -> Mapping[str, Any]:
         "device": cards[0]["device"],
         "seed": options.seed,
         "precision": cards[0]["precision"],
-        "forest": {"pairs": min(FOREST_PAIRS, len(table)), "fewest_in_leaf": FEWEST_IN_LEAF},
+        "forest": {"pairs": len(learnt.wide), "fewest_in_leaf": FEWEST_IN_LEAF},
         "members": [card["held_out"] for card in cards],
         "data_sha256": data,
         "consent": [record.to_table() for record in grounds],
@@ -104,19 +113,33 @@ def train(options: argparse.Namespace, progress: Progress) -> Mapping[str, Any]:
     limits = [competence_of(pseudo, clip_fold, k, member) for k, member in enumerate(members)]
     if options.folds:
         for k in range(FOLDS):
-            people = sorted(person for person, own in held.items() if own == k)
             write_general(
                 options.folds / f"fold-{k}",
                 f"{options.output.name}-fold-{k}",
                 [members[k]],
-                forests[k],
+                models[k],
                 judged.but(k),
                 limits[k],
                 ranges,
-                {**said, "fold": {"held_out": people}},
+                {**said, "fold": {"held_out": sorted(folds[k])}},
             )
-    forest = forest_of(table, np.arange(len(table)), options.seed)
-    return write_general(options.output, options.output.name, members, forest, judged, limits[0], ranges, said)
+    whole = cue_model_of(learnt, options.seed)
+    return write_general(options.output, options.output.name, members, whole, judged, limits[0], ranges, said)
+
+
+def _learnt(options: argparse.Namespace, file: Path, progress: Progress) -> Drawn:
+    """The pairs that the cues learn from."""
+    usual, large = options.pairs
+
+    def draw(name: str, count: int, seed: int, changes: Mapping[str, float], of_large: bool = False) -> Table:
+        folder = options.work / name
+        return draw_pairs(file, count, options.seed + seed, folder, options.workers, progress, of_large, changes)
+
+    return Drawn(
+        wide=draw("wide-pairs", usual, 5, EVERYTHING),
+        usual=draw("pairs", usual, 1, MOSTLY),
+        large=draw("large-pairs", large, 3, MOSTLY, True),
+    )
 
 
 def _networks(options: argparse.Namespace, bank: Path, data: str) -> list[Member]:
@@ -150,8 +173,12 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--consent", help=f"{'|'.join(BASES)}, or a file of records; said of all faces")
     parser.add_argument("--pictures", nargs="*", default=list(PICTURES), help="folders of pictures")
     parser.add_argument("--small", nargs="*", default=list(SMALL), help="small ones: for the networks alone")
-    parser.add_argument("--pairs", type=int, default=PAIRS)
-    parser.add_argument("--draws", type=int, default=DRAWS, help="pseudo-clips of each clip")
+    for name, default, what in (
+        ("--pairs", PAIRS, "that the cues learn from"),
+        ("--draws", DRAWS, "pseudo-clips of each clip"),
+    ):
+        said = f"{what}, of usual faces and of large ones"
+        parser.add_argument(name, type=int, nargs=2, default=default, metavar=("USUAL", "LARGE"), help=said)
     parser.add_argument("--steps", type=int, default=STEPS, help="of the networks")
     parser.add_argument("--copier-steps", type=int, default=COPIER_STEPS, help="of the autoencoders in the pairs")
     parser.add_argument("--device", default="auto")

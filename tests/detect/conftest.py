@@ -95,6 +95,7 @@ def general_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from detect.conformal import fit_conformal
     from detect.cues import FRAME_CUES, TRACK_CUES
     from detect.cues.forest import fit_forest
+    from detect.cues.model import CueModel
     from detect.detector import build_model, forward, save_detector
 
     random = np.random.default_rng(0)
@@ -123,7 +124,8 @@ def general_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         np.zeros(features, np.float32), np.eye(features, dtype=np.float32) * 1e-3, 1.0, (0.0, 1e9), (48.0, None)
     )
     folder = tmp_path_factory.mktemp("general")
-    save_detector(folder, built.module, card, competence, fit_forest(rows, random.integers(0, 2, 60), trees=5))
+    forest = fit_forest(rows, random.integers(0, 2, 60), trees=5)
+    save_detector(folder, built.module, card, competence, CueModel(forest, FRAME_CUES))
     return folder
 
 

@@ -51,6 +51,19 @@ def test_too_few_samples_never_decide() -> None:
     assert more.smallest_error < 0.05
 
 
+def test_the_promised_error_goes_with_the_predictor() -> None:
+    p, label = drawn(400, 1.5, 0)
+    usual, strict = fit_conformal(p, label), fit_conformal(p, label, error=0.01)
+    at = np.linspace(0, 1, 101)
+    answered = [sum(one.verdict(x) != "cannot tell" for x in at) for one in (usual, strict)]
+    assert answered[1] < answered[0]
+    assert [strict.verdict(x) for x in at] == [usual.verdict(x, 0.01) for x in at]
+    back = Conformal.from_card(strict.to_card())
+    assert back == strict and back.error == 0.01
+    old = {name: value for name, value in usual.to_card().items() if name != "error"}
+    assert Conformal.from_card(old).error == 0.05
+
+
 def test_between_two_classes_that_lie_apart_nobody_can_tell() -> None:
     assert fit_conformal(np.repeat([0.1, 0.9], 50), np.repeat([0, 1], 50)).verdict(0.5) == "cannot tell"
 

@@ -105,24 +105,37 @@ def test_others_can_use_the_file_without_this_program(
 
 def test_cues_and_the_head_of_clips_travel_along(real_crops: np.ndarray, tmp_path: Path) -> None:
     from detect.cues.forest import fit_forest
+    from detect.cues.model import CueModel, fit_line
 
     random = np.random.default_rng(0)
     rows = random.normal(size=(80, 3)).astype(np.float32)
     labels = (rows[:, 0] + random.normal(0, 0.3, 80) > 0).astype(int)
-    forest = fit_forest(rows, labels, np.arange(80) % 8, 0, trees=20)
+    names = ("one", "two", "three@448")
+    model = CueModel(
+        fit_forest(rows[:, :2], labels, np.arange(80) % 8, 0, trees=20),
+        names,
+        fit_line(rows, labels, [0, 1]),
+        fit_line(rows, labels, [0, 1, 2]),
+    )
     folder = untrained(
         "residual",
         tmp_path / "detector",
-        cues={"names": ["one", "two", "three"], "fusion": {"network": 0.5, "cues": 1.0, "offset": -0.1}},
-        clip={"names": ["network", "cues"], "weights": [0.4, 0.8], "offset": 0.1, "centre": [0.0, 0.0]},
+        cues={"names": list(names), "fusion": {"network": 0.5, "cues": 1.0, "offset": -0.1}},
+        clip={
+            "names": ["network", "cues", "cues_large"],
+            "weights": [0.4, 0.8, 0.7],
+            "offset": 0.1,
+            "centre": [0.0, 0.0, 0.0],
+        },
         clip_calibration=Platt(1.1, 0.2).to_card(),
         conformal={"real": [0.1] * 20, "fake": [0.9] * 20},
     )
     plain = load_raw(folder)
-    save_detector(folder, plain.module, plain.card, plain.competence, forest)
+    save_detector(folder, plain.module, plain.card, plain.competence, model)
     before, after = load_detector(folder, "cpu"), load_onnx(export_onnx(folder, tmp_path / "it.onnx"))
     cues = random.normal(size=(len(real_crops), 3)).astype(np.float32)
     cues[0, 1] = np.nan
+    cues[::2, 2] = np.nan
     assert np.abs(before.score(real_crops, cues).probability - after.score(real_crops, cues).probability).max() < CLOSE
     network = before.score(real_crops, cues).network
     assert after.clip_logit(network, cues) == before.clip_logit(network, cues) is not None
@@ -134,7 +147,7 @@ def test_cues_and_the_head_of_clips_travel_along(real_crops: np.ndarray, tmp_pat
 
 
 def load_raw(folder: Path) -> TrainedDetector:
-    """A detector whose card asks for a forest that is not there yet."""
+    """A detector whose card asks for trees that are not there yet."""
     from datasets.checkpoint import load_checkpoint
 
     card, tensors = load_checkpoint(folder, "detector")

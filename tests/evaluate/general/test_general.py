@@ -12,23 +12,22 @@ from datasets.errors import InputError, Refused
 from datasets.faces.align import head_pose
 from datasets.faces.finder import make_finder
 from datasets.progress import silent
-from detect.cues.frame import FRAME_CUES
+from detect.cues.model import LARGE, is_fine
 from detect.detector import build_model, load_detector
 from evaluate.general import table as tables
 from evaluate.general.assemble import (
-    CUE_NAMES,
     Member,
     competence_of,
     crossed_logits,
-    forest_of,
     judge_clips,
     said_of_clips,
     write_general,
 )
 from evaluate.general.bank import folds_of
-from evaluate.general.making import make_pair
+from evaluate.general.cuefit import CUE_NAMES, Drawn, cue_model_of
+from evaluate.general.making import EVERYTHING, MOSTLY, make_pair
 from evaluate.general.portraits import Portrait, load_portraits, portrait_of, save_portraits
-from evaluate.general.table import Table, draw_clips, draw_pairs
+from evaluate.general.table import COLUMNS, Table, draw_clips, draw_pairs
 from evaluate.general.train import parsed, train
 from tests.portraits import astronaut, hopper
 
@@ -70,8 +69,8 @@ def drawn(file: Path, portraits: list[Portrait]) -> Table:
     tables._portraits[:] = portraits
     rows = [
         (made, portraits[i % 6])
-        for i in range(40)
-        if (made := make_pair(portraits, i % 6, np.random.default_rng(i))) is not None
+        for i in range(48)
+        if (made := make_pair(portraits, i % 6, np.random.default_rng(i), large=i >= 36)) is not None
     ]
     return tables._table(rows, "", tables.SIZE)
 
@@ -143,28 +142,31 @@ def test_a_detector_is_written_that_scores_as_its_parts(drawn: Table, tmp_path: 
     ]
     members = [Member(one.module.eval(), card) for one, card in zip(built, cards, strict=True)]
     fold = (drawn.person == "h").astype(int)
-    forests = [forest_of(drawn, np.flatnonzero(fold != k), 0) for k in (0, 1)]
+    close = drawn.of(drawn.side >= LARGE)
+    learnt = Drawn(drawn.of(drawn.side < LARGE), drawn.of(drawn.side < LARGE), close)
+    models = [cue_model_of(learnt.without([person]), 0) for person in ("a", "h")]
+    assert set(learnt.without(["a"]).large.person) == {"h"}
     names = np.array([f"{person} {number // 3}" for number, person in enumerate(drawn.person)])
     clips = Table(drawn.crops, drawn.cues, drawn.person, names, drawn.kind, drawn.side)
-    judged = judge_clips(clips, fold, members, forests, silent)
+    judged = judge_clips(clips, fold, members, models, silent)
     assert len(judged.labels) == 2 * len(np.unique(names)) and set(judged.but(0).fold) == {1}
     competence = competence_of(clips, fold, 0, members[0])
     assert competence.distance(members[0].of(drawn.crops[:, 0])[2]).shape == (len(drawn),)
     said = {"trained_on": "two portraits", "codecs": []}
     card = write_general(
-        tmp_path / "small", "small", members, forests[0], judged, competence, {"blinks": [0.0, 1.0]}, said
+        tmp_path / "small", "small", members, models[0], judged, competence, {"blinks": [0.0, 1.0]}, said
     )
     found = load_detector(tmp_path / "small", "cpu")
     assert found.card["scope"] == {"kind": "general"} and found.cue_names == CUE_NAMES
     crops, cues = (
         np.ascontiguousarray(drawn.crops[:3, 1]),
-        drawn.cues[:3, 1][:, [FRAME_CUES.index(name) for name in CUE_NAMES]],
+        drawn.cues[:3, 1][:, [COLUMNS.index(name) for name in CUE_NAMES]],
     )
     scores = found.score(crops, cues)
     alone = np.mean([member.of(crops)[0] for member in members], axis=0)
     assert scores.network == pytest.approx(alone, abs=1e-5)
     shares = card["cues"]["fusion"]
-    wanted = shares["network"] * alone + shares["cues"] * forests[0].logit(cues) + shares["offset"]
+    wanted = shares["network"] * alone + shares["cues"] * models[0].logit(cues) + shares["offset"]
     assert scores.logit == pytest.approx(wanted, abs=1e-5)
     assert scores.heatmap is not None and scores.heatmap.shape[0] == 3
     assert found.clip_logit(scores.network, cues) is not None
@@ -186,15 +188,37 @@ def test_training_asks_for_a_ground(tmp_path: Path) -> None:
 
 
 def test_pairs_are_drawn_of_clips_and_pictures(file: Path, tmp_path: Path, small_parts: object) -> None:
-    found = tables._joined([_part(file)])
+    found = tables.joined([_part(file)])
     assert len(found) == 8 and set(found.kind) <= {"other", "self"}
     assert found.crops.size == 0
-    assert np.isfinite(found.cues).mean() > 0.8
+    usual = [i for i, name in enumerate(COLUMNS) if not is_fine(name)]
+    assert np.isfinite(found.cues[..., usual]).mean() > 0.8 and (found.side < LARGE).all()
+
+
+def test_swaps_are_mostly_coarser_than_their_originals(portraits: list[Portrait]) -> None:
+    def coarser(changes: dict[str, float]) -> float:
+        rows = [
+            (made, portraits[i % 6])
+            for i in range(40)
+            if (made := make_pair(portraits, i % 6, np.random.default_rng(i), changes=changes)) is not None
+        ]
+        detail = tables._table(rows, "", 0).cues[..., COLUMNS.index("skin_over_outer_0")]
+        return float((detail[:, 1] < detail[:, 0]).mean())
+
+    assert coarser(MOSTLY) > coarser(EVERYTHING) + 0.1
+
+
+def test_large_faces_are_drawn_apart_and_measured_finely(portraits: list[Portrait]) -> None:
+    made = [make_pair(portraits, i % 6, np.random.default_rng(i), large=True) for i in range(8)]
+    rows = [(one, portraits[i % 6]) for i, one in enumerate(made) if one is not None and one.side >= LARGE]
+    found = tables._table(rows, "", 0)
+    finely = [i for i, name in enumerate(COLUMNS) if is_fine(name)]
+    assert len(found) >= 3 and np.isfinite(found.cues[..., finely]).mean() > 0.8
 
 
 def _part(file: Path) -> Table:
     tables._begin(file)
-    return tables._pairs_of_part(3, 0)
+    return tables._pairs_of_part(3, False, MOSTLY, 0)
 
 
 @pytest.mark.slow
