@@ -309,7 +309,7 @@ def load_detector(folder: Path, device: str = "auto") -> TrainedDetector:
             others = {n: t.numpy() for n, t in tensors.items() if not n.startswith(("model.", "reference."))}
             cue_model = CueModel.from_arrays(card["cues"]["names"], others)
         return TrainedDetector(module, card, competence, pick_device(device), cue_model)
-    except (KeyError, TypeError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{folder} holds a detector whose card and weights do not fit together: {reason}.") from error
 

@@ -37,9 +37,9 @@ def test_a_detector_is_measured_once_and_shown(looped: Looped, tmp_path: Path) -
     ("arguments", "said"),
     [
         (("detector", "nobody", "."), "There is no detector 'nobody'"),
-        (("detector", "faces-2", "nowhere"), "There is no folder nowhere"),
-        (("detector", "faces-2", ".", "--picture", "x.gif"), "must end in .png"),
-        (("robustness", "faces-2", "nowhere"), "There is no folder nowhere"),
+        (("detector", "faces-3", "nowhere"), "There is no folder nowhere"),
+        (("detector", "faces-3", ".", "--picture", "x.gif"), "must end in .png"),
+        (("robustness", "faces-3", "nowhere"), "There is no folder nowhere"),
         (("matrix", "nowhere", "-o", "out"), "There is no folder nowhere"),
         (("people", "nowhere.jsonl"), "cannot be read"),
         (("trajectory", "nowhere"), "nowhere"),

@@ -122,11 +122,11 @@ def test_the_shipped_detector_is_shown_with_its_figures_and_a_study(monkeypatch:
         "clip": {"auc": 0.72}, "data": {"folder": "a set"},
         "reliability": {"clip": [{"count": 3, "said": 0.2, "seen": 0.3}]},
     }  # fmt: skip
-    study = studies.Study(Path("s.json"), "detector", "faces-2", "2026-11-27", held)
+    study = studies.Study(Path("s.json"), "detector", "faces-3", "2026-11-27", held)
     monkeypatch.setattr(studies, "found", lambda _: [study])
     app = draw("detectors")
     said = text(app)
-    assert "faces-2" in said and "comes with the program" in said and "Clip AUC" in said and "Measured on a set" in said
+    assert "faces-3" in said and "comes with the program" in said and "Clip AUC" in said and "Measured on a set" in said
     assert len(app.get("plotly_chart")) == 1
 
 
@@ -140,9 +140,9 @@ def test_a_training_is_queued_with_what_was_chosen(tmp_path: Path) -> None:
     clip.write_bytes(b"a clip")
     app = draw("detectors", part="Train")
     app.text_area(key="train-more").set_value(str(clip)).run()
-    app.text_input(key="train-name").set_value("faces-2").run()
+    app.text_input(key="train-name").set_value("faces-3").run()
     next(button for button in app.button if button.label == "Train").click().run()
-    assert "There is a detector faces-2" in text(app) and not jobs.listing("detector_train")
+    assert "There is a detector faces-3" in text(app) and not jobs.listing("detector_train")
     app.text_input(key="train-name").set_value("mine").run()
     next(button for button in app.button if button.label == "Train").click().run()
     (job,) = jobs.listing("detector_train")

@@ -11,7 +11,7 @@ from ui.services.givenaway import part_of
 
 CLIP = {"clip": {"auc": 0.7}}
 DETECTOR = {
-    "version": 1, "study": "detector", "created": "2026-11-27T10:00:00+00:00", "detector": {"name": "faces-2"},
+    "version": 1, "study": "detector", "created": "2026-11-27T10:00:00+00:00", "detector": {"name": "faces-3"},
     "clip": {"auc": 0.72, "eer": 0.31}, "frame": {"auc": 0.58}, "ece": 0.2, "n_clips": 26,
     "intervals": {"clip": {"auc": [0.61, 0.86]}},
     "reliability": {"clip": [{"count": 9, "said": 0.2, "seen": 0.3}, {"count": 9, "said": 0.8, "seen": 0.7}]},
@@ -21,7 +21,7 @@ MATRIX = {
     "matrices": {"methods": {"rows": ["a", "b"], "columns": ["a", "b"], "auc": [[0.9, None], [0.6, 0.95]]}},
 }  # fmt: skip
 ROBUSTNESS = {
-    "version": 1, "study": "robustness", "created": "2026-11-25", "detector": {"name": "faces-2"}, "n_clips": 8,
+    "version": 1, "study": "robustness", "created": "2026-11-25", "detector": {"name": "faces-3"}, "n_clips": 8,
     "conditions": [
         {"family": "clean", "level": 0} | CLIP,
         {"family": "blur", "level": 1} | CLIP, {"family": "blur", "level": 2, "clip": {}},
@@ -42,7 +42,7 @@ def test_studies_are_found_and_everything_else_is_passed_over(tmp_path: Path) ->
     (tmp_path / "broken.json").write_text('{"study": ')
     held = studies.found([tmp_path])
     assert [one.kind for one in held] == ["detector", "matrix", "robustness"]
-    assert [one.kind for one in studies.of(held, "detector", "faces-2")] == ["detector"]
+    assert [one.kind for one in studies.of(held, "detector", "faces-3")] == ["detector"]
     assert studies.of(held, "detector", "another") == []
 
 

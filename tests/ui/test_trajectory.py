@@ -15,7 +15,7 @@ HELD: dict[str, Any] = {
     "version": 1,
     "method": "quick96",
     "detectors": [
-        {"name": "faces-2", "kind": "general", "original": {"probability": 0.08}},
+        {"name": "faces-3", "kind": "general", "original": {"probability": 0.08}},
         {"name": "own", "kind": "pair"},
     ],
     "original_frame": "trajectory/original.jpg",
@@ -24,7 +24,7 @@ HELD: dict[str, Any] = {
             "step": step,
             "seconds": 0.4 * step,
             "quality": {"ssim_to_original": 0.9},
-            "scores": {"faces-2": {"probability": 0.5, "detectability": step / 1000}, "own": None},
+            "scores": {"faces-3": {"probability": 0.5, "detectability": step / 1000}, "own": None},
             "frame": f"trajectory/step-{step:06d}.jpg",
         }
         for step in (100, 200)
@@ -41,12 +41,12 @@ def test_it_is_read(own_workspace: Callable[..., Workspace]) -> None:
     (workspace.result / "trajectory" / "original.jpg").write_bytes(b"\xff\xd8")
     (workspace.result / FILE).write_text(json.dumps(HELD))
     found = trajectory(workspace)
-    assert found is not None and found.original is not None and found.original_words == "faces-2 0.08"
+    assert found is not None and found.original is not None and found.original_words == "faces-3 0.08"
     by = {series.label: series.y.tolist() for series in found.chart.series}
-    assert by == {"by faces-2": [0.1, 0.2], "likeness to the original (SSIM)": [0.9, 0.9]}
+    assert by == {"by faces-3": [0.1, 0.2], "likeness to the original (SSIM)": [0.9, 0.9]}
     assert [(m.step, m.frame is not None, m.words) for m in found.moments] == [
-        (100, False, "faces-2 0.50"),
-        (200, True, "faces-2 0.50"),
+        (100, False, "faces-3 0.50"),
+        (200, True, "faces-3 0.50"),
     ]
 
 

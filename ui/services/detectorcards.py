@@ -20,6 +20,9 @@ NAMES = {
     "paired": "Fake above its own original",
     "network_clip_auc": "Clip AUC, networks alone",
     "cues_clip_auc": "Clip AUC, measurements alone",
+    "clip_auc_of_large_faces": "Clip AUC, large faces",
+    "cues_clip_auc_of_large_faces": "Clip AUC, large faces, measurements alone",
+    "auc_degraded": "AUC, frames, degraded",
     "heat_iou": "Heatmap IoU",
     "ece": "ECE",
 }
