@@ -49,7 +49,10 @@ def _fit(pixels: np.ndarray | None) -> tuple[float, float]:
     size = len(pixels)
     window = np.hanning(size).astype(np.float32)
     flat = (pixels - pixels.mean()) * window[:, None] * window
-    power = np.abs(np.fft.rfft2(flat)) ** 2 / float((window**2).sum() ** 2)
+    from scipy.fft import rfft2
+
+    found = rfft2(flat)
+    power = (found.real**2 + found.imag**2) / float((window**2).sum() ** 2)
     ring, count, frequency = _rings(size)
     total = np.bincount(ring, power.ravel(), minlength=BINS + 2)[1:-1]
     some = count > 0
