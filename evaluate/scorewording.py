@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from detect.conformal import ERROR
 from detect.results import ClipScore, FailedScore, TrackScore
 from evaluate.wording import Row
 
@@ -136,6 +137,7 @@ def _abstains(card: Mapping[str, Any]) -> str:
     if not conformal:
         return "where the interval holds 50 %, or the face is unlike those it knows"
     return (
-        "where the score fits both classes, or neither, at an error of 5 % (split conformal prediction on "
+        f"where the score fits both classes, or neither, at an error of {conformal.get('error', ERROR):.0%} (split "
+        "conformal prediction on "
         f"{len(conformal['real'])} real and {len(conformal['fake'])} manipulated), or the face is unlike those it knows"
     )

@@ -1,7 +1,7 @@
 """Explainable forensic measurements of a face: each with a number, a picture of where and a sentence of what.
 
 ``patch`` cuts the face with its surroundings out of a frame; ``frame`` measures one such patch, ``track`` short runs
-of them; ``forest`` says from the numbers how likely a manipulation is. A new cue is one new file in ``frames`` or
+of them; ``model`` says from the numbers how likely a manipulation is. A new cue is one new file in ``frames`` or
 ``tracks``.
 """
 

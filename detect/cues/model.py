@@ -183,13 +183,15 @@ class CueModel:
         return found
 
     def typical(self, rows: np.ndarray) -> np.ndarray:
-        """Medians (columns,) over the frames (N, columns) of one face; its fine cues where most frames have them."""
+        """Medians (columns,) over the frames (N, columns) of one face, those in which it is large or the others.
+
+        Whichever are more count, for a line has to see all columns of the same frames.
+        """
         from detect.detector import median
 
-        found = median(rows)
-        if self.is_large(rows).mean() < 0.5:
-            found[[i for i, name in enumerate(self.names) if is_fine(name)]] = np.nan
-        return found
+        known = rows[np.isfinite(rows).any(1)]
+        large = self.is_large(known)
+        return median(known[large] if 2 * large.sum() >= len(known) else known[~large])
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All of it as plain arrays, without the names."""

@@ -1,7 +1,8 @@
 """From the trained parts to one detector: networks, cues, head, calibration, abstention, and what each rests on.
 
 Everything that turns a score into a probability is worked out on pseudo-clips of people whom no part that scores them
-has seen; what judges the cues, and the head, are cheap, so they are fitted anew for each fold.
+has seen as a target (as the face that is set into another's, a pair for the cues may show them); what judges the cues,
+and the head, are cheap, so they are fitted anew for each fold.
 """
 
 from __future__ import annotations
@@ -181,8 +182,8 @@ def _auc_by_kind(logits: np.ndarray, labels: np.ndarray, kind: np.ndarray) -> di
 def _abstention(probability: np.ndarray, logits: np.ndarray, labels: np.ndarray, kind: np.ndarray) -> Conformal:
     """Nobody knows how a suspect swap was made, so what counts as manipulated is what the hardest kind scores.
 
-    The error that is promised is the largest of ``ERRORS`` at which what is answered is wrong ``SPARED`` times as often
-    as all would be.
+    The error that is promised is the largest of ``ERRORS`` at which what is answered of these clips is wrong ``SPARED``
+    times as often as all would be, or seldomer; the smallest where there is none.
     """
     aucs = _auc_by_kind(logits, labels, kind)
     hardest = min(aucs, key=lambda one: aucs[one])
@@ -192,7 +193,7 @@ def _abstention(probability: np.ndarray, logits: np.ndarray, labels: np.ndarray,
         found = fit_conformal(probability[told], labels[told], error)
         said = np.array([verdict_of(one, found) for one in probability])
         known = said != "cannot tell"
-        if not known.any() or ((said == "manipulated") != (labels == 1))[known].mean() <= SPARED * wrong:
+        if known.any() and ((said == "manipulated") != (labels == 1))[known].mean() <= SPARED * wrong:
             break
     return found
 
@@ -271,7 +272,7 @@ def write_general(
         "conformal": _abstention(probability, logits, judged.labels, judged.kind).to_card(),
         "calibrated_on": (
             f"{len(judged.labels) // 2} real clips of {len(np.unique(judged.person))} people and as many with a swap, "
-            "of people that no part which judged them had seen"
+            "of people whom no part which judged them had seen as a target"
         ),
         "scope": {"kind": "general"},
         "held_out": {

@@ -24,7 +24,7 @@ KINDS = {"other": 0.55, "self": 0.45}
 # way alone, and the clips that a score's meaning is worked out on, get what swap models mostly do.
 EVERYTHING = {"coarser": 0.2, "sharper": 0.3, "none": 0.25, "surroundings": 0.25}
 MOSTLY = {"coarser": 0.7, "sharper": 0.05, "none": 0.1, "surroundings": 0.15}
-# Of the landmark box, pixels.
+# Of the landmark box, pixels; portraits are kept at 300 at most, and none is enlarged.
 USUAL_SIDES, LARGE_SIDES = (56.0, 190.0), (170.0, 450.0)
 # At how many pixels swap models give a face back, and the share of them that is left of a small face's.
 MODELS, LEFT = (60.0, 200.0), (0.45, 0.95)

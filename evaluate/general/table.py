@@ -1,4 +1,4 @@
-"""Drawn pairs, on disk: what the forest learns from, and pseudo-clips that everything is calibrated on.
+"""Drawn pairs, on disk: what judges the cues learns from them, and pseudo-clips that everything is calibrated on.
 
 They go through real encoders, frame by frame, and are drawn a single time and kept; parts that are whole are not drawn
 again when a run that was stopped goes on.
@@ -27,7 +27,7 @@ from detect.cues.model import LARGE, fine, measure_face
 from evaluate.general.making import MOSTLY, Made, make_pair
 from evaluate.general.portraits import Portrait, load_portraits
 
-# Of the crops of pseudo-clips, as the network sees them. Pairs for the forest are kept as cues alone.
+# Of the crops of pseudo-clips, as the network sees them. Other pairs are kept as cues alone.
 SIZE, COVERAGE = 224, 1.6
 PART = 250
 # Half the pairs are of frames of clips, which are what is scored most; the rest of pictures, which are of more people.
@@ -92,7 +92,9 @@ def draw_pairs(
 ) -> Table:
     """Pairs of single frames to learn from, of the people of a file that ``save_portraits`` wrote."""
     parts, step = range(-(-count // PART)), f"drawing {'large ' if large else ''}pairs"
-    return _drawn(step, portraits, parts, partial(_pairs_of_part, seed, large, changes), folder, workers, progress)
+    return _drawn(
+        step, portraits, parts, partial(_pairs_of_part, seed, large, changes), folder, workers, progress, large
+    )
 
 
 def draw_clips(
@@ -105,13 +107,22 @@ def draw_clips(
     clips = sorted({one.clip for one in load_portraits(portraits) if one.clip})
     names = [(clip, number) for number in range(draws) for clip in clips]
     step = f"drawing {'large ' if large else ''}clips"
-    return _drawn(step, portraits, names, partial(_frames_of_clip, seed, large), folder, workers, progress)
+    return _drawn(step, portraits, names, partial(_frames_of_clip, seed, large), folder, workers, progress, large)
 
 
 def _drawn(
-    step: str, portraits: Path, parts: Iterable[object], make: Callable, folder: Path, workers: int, progress: Progress
+    step: str,
+    portraits: Path,
+    parts: Iterable[object],
+    make: Callable,
+    folder: Path,
+    workers: int,
+    progress: Progress,
+    large: bool,
 ) -> Table:
     parts = list(parts)
+    if large and not parts:
+        return _table([], "", 0)
     files = [folder / f"{number:05d}.npz" for number in range(len(parts))]
     missing = [(part, file) for part, file in zip(parts, files, strict=True) if not file.is_file()]
     with ProcessPoolExecutor(workers, get_context("spawn"), _begin, (portraits,)) as pool:
@@ -121,7 +132,9 @@ def _drawn(
                 np.savez(out, **{part.name: getattr(table, part.name) for part in fields(Table)})
             done += 1
             progress(step, done, len(parts))
-    return joined(_load(file) for file in files)
+    found = [_load(file) for file in files]
+    # Material may hold no large face, but has to hold some.
+    return joined(found) if not large or any(len(table) for table in found) else found[0]
 
 
 def _begin(portraits: Path) -> None:
@@ -131,7 +144,10 @@ def _begin(portraits: Path) -> None:
 
 def _load(file: Path) -> Table:
     with np.load(file) as held:
-        return Table(**{part.name: held[part.name] for part in fields(Table)})
+        found = Table(**{part.name: held[part.name] for part in fields(Table)})
+    if found.cues.shape[-1] != len(COLUMNS):
+        raise InputError(f"{file.parent} holds what another version has drawn; delete that folder.")
+    return found
 
 
 def joined(tables: Iterable[Table]) -> Table:
@@ -198,8 +214,8 @@ def _table(drawn: Iterable[tuple[Made, Portrait]], clip: str, size: int) -> Tabl
     return Table(
         np.array(crops, np.uint8).reshape(count, 2, size, size, 3),
         np.array(cues, np.float32).reshape(count, 2, len(COLUMNS)),
-        np.array(person, dtype="U64"),
-        np.array([clip] * count, dtype="U64"),
+        np.array(person, dtype=str),
+        np.array([clip] * count, dtype=str),
         np.array(kind, dtype="U16"),
         np.array(side, dtype=np.float32),
     )

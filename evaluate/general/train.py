@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ import numpy as np
 from datasets.errors import CounterfaceError, InputError, Refused
 from datasets.progress import Progress
 from datasets.provenance.consent import BASES, from_option
+from detect.cues.model import LARGE
 from evaluate.figures import write_judged
 from evaluate.general import fit
 from evaluate.general.assemble import (
@@ -68,7 +70,6 @@ def train(options: argparse.Namespace, progress: Progress) -> Mapping[str, Any]:
     held = dict(zip(everyone.person.tolist(), folds_of(everyone.person, FOLDS).tolist(), strict=True))
     learnt = _learnt(options, file, progress)
     folds = [[person for person, own in held.items() if own == k] for k in range(FOLDS)]
-    models = [cue_model_of(learnt.without(people), options.seed) for people in folds]
     few, many = (options.work / name for name in ("large-clips", "clips"))
     pseudo = joined(
         [
@@ -76,6 +77,10 @@ def train(options: argparse.Namespace, progress: Progress) -> Mapping[str, Any]:
             draw_clips(file, options.draws[1], options.seed + 4, few, options.workers, progress, large=True),
         ]
     )
+    if not (pseudo.side >= LARGE).any():
+        # What nothing can be calibrated on is not learnt.
+        learnt = replace(learnt, large=learnt.large.of(np.zeros(len(learnt.large), bool)))
+    models = [cue_model_of(learnt.without(people), options.seed) for people in folds]
     clip_fold = np.array([held[person] for person in pseudo.person])
     judged = judge_clips(pseudo, clip_fold, members, models, progress)
     write_judged(options.work / "said.jsonl", said_of_clips(judged))

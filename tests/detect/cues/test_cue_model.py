@@ -129,9 +129,18 @@ def test_large_faces_are_judged_by_their_own_line(model: CueModel) -> None:
 def test_most_frames_say_whether_a_face_is_large(model: CueModel) -> None:
     rows = drawn(10, 4)[0]
     rows[:6, 3] = np.nan
-    assert not model.is_large(model.typical(rows)[None])[0]
-    rows[5, 3] = 1
-    assert model.is_large(model.typical(rows)[None])[0]
+    found = model.typical(rows)
+    assert not model.is_large(found[None])[0] and np.allclose(found[:3], np.median(rows[:6, :3], axis=0))
+    rows[4:6, 3] = 1
+    found = model.typical(rows)
+    assert model.is_large(found[None])[0] and np.allclose(found, np.median(rows[4:], axis=0))
+
+
+def test_frames_that_could_not_be_measured_do_not_count(model: CueModel) -> None:
+    rows = drawn(10, 4)[0]
+    gaps = np.concatenate([np.full((30, 4), np.nan, np.float32), rows])
+    assert np.array_equal(model.typical(gaps), model.typical(rows)) and model.is_large(model.typical(gaps)[None])[0]
+    assert np.isnan(model.typical(gaps[:30])).all()
 
 
 def test_it_travels_as_arrays(model: CueModel) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -119,6 +120,18 @@ def test_no_faces_to_draw_from_is_said(file: Path, tmp_path: Path) -> None:
         draw_clips(alone, 1, 5, tmp_path / "clips", 1, silent)
 
 
+def test_material_may_hold_no_large_face(file: Path, tmp_path: Path) -> None:
+    assert len(draw_pairs(file, 0, 1, tmp_path, 1, silent, large=True)) == 0
+    assert len(draw_clips(file, 0, 1, tmp_path, 1, silent, large=True)) == 0
+
+
+def test_what_another_version_has_drawn_is_refused(drawn: Table, tmp_path: Path) -> None:
+    held = {part.name: getattr(drawn, part.name) for part in fields(Table)}
+    np.savez(tmp_path / "00000.npz", **(held | {"cues": drawn.cues[..., :-1]}))
+    with pytest.raises(InputError, match="another version"):
+        tables._load(tmp_path / "00000.npz")
+
+
 def test_people_stay_together_and_folds_are_even() -> None:
     people = np.array([f"p{i}" for i in range(12) for _ in range(i + 1)])
     fold = folds_of(people, 3)
@@ -209,7 +222,7 @@ def test_swaps_are_mostly_coarser_than_their_originals(portraits: list[Portrait]
 
 
 def test_large_faces_are_drawn_apart_and_measured_finely(portraits: list[Portrait]) -> None:
-    made = [make_pair(portraits, i % 6, np.random.default_rng(i), large=True) for i in range(8)]
+    made = [make_pair(portraits, i % 6, np.random.default_rng(i), large=True) for i in range(16)]
     rows = [(one, portraits[i % 6]) for i, one in enumerate(made) if one is not None and one.side >= LARGE]
     found = tables._table(rows, "", 0)
     finely = [i for i, name in enumerate(COLUMNS) if is_fine(name)]
