@@ -127,19 +127,32 @@ def _cues(table: Measured, rows: np.ndarray) -> np.ndarray | None:
 
 
 def cue_findings(own: Evidence, table: Measured, detector: Detector) -> tuple[CueFinding, ...]:
-    """What the cues of one face say beside the ranges of real faces in the detector's card, the oddest first."""
+    """What the cues of one face say beside the ranges of real faces in the detector's card, the oddest first.
+
+    Of a large face, what was measured finely stands in place of the same cue at the usual scale.
+    """
     ranges: Mapping[str, list[float]] = detector.card.get("cue_ranges", {})
     if not ranges:
         return ()
     from detect.cues.frame import FRAME_CUES, frame_cue
+    from detect.cues.model import FINE, is_fine
     from detect.cues.track import TRACK_CUES, track_cue
 
     values = {name: median(table.cues[:, i]) for i, name in enumerate(detector.cue_names)} | own.track_cues
+    rare = {
+        name for i, name in enumerate(detector.cue_names) if 2 * np.isfinite(table.cues[:, i]).sum() < len(table.time)
+    }
+    # Fine cues come last, and take the place of the others.
+    counted = {
+        name.removesuffix(FINE): (value, ranges[name])
+        for name, value in values.items()
+        if name in ranges and np.isfinite(value) and not (is_fine(name) and name in rare)
+    }
     found: list[tuple[float, CueFinding]] = []
-    for name, value in values.items():
-        if name not in ranges or not np.isfinite(value) or name not in (*FRAME_CUES, *TRACK_CUES):
+    for name, (value, usual) in counted.items():
+        if name not in (*FRAME_CUES, *TRACK_CUES):
             continue
-        low, high = (float(v) for v in ranges[name])
+        low, high = (float(v) for v in usual)
         away = max(low - value, value - high, 0.0) / max(high - low, 1e-9)
         cue = frame_cue(name) if name in FRAME_CUES else track_cue(name)
         found.append((away, CueFinding(name, value, (low, high), cue.sentence(value, (low, high)), away > 0)))

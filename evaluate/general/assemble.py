@@ -21,7 +21,7 @@ from detect.calibration import fit_calibration
 from detect.cliphead import CUES, CUES_LARGE, NETWORK, STRONG, ClipHead, fit_head, summarise
 from detect.competence import Competence, fit_competence
 from detect.conformal import Conformal, fit_conformal
-from detect.cues.model import CueModel
+from detect.cues.model import CueModel, is_fine
 from detect.detector import VERSION, build_model, forward, save_detector
 from detect.judge import THRESHOLD, judge
 from detect.objective import rank_auc
@@ -244,14 +244,15 @@ def write_general(
     frame_logits = both @ [shares["network"], shares["cues"]] + shares["offset"]
     frame_calibration = fit_calibration("platt", frame_logits, judged.frame_labels, judged.frame_person)
     real = judged.medians[judged.labels == 0]
-    usual = {
-        cue: [float(f"{v:.6g}") for v in np.nanquantile(real[:, i], USUAL)]
-        for i, cue in enumerate(CUE_NAMES)
-        if np.isfinite(real[:, i]).mean() > 0.5
-    }
+    large = np.isfinite(_part(judged, CUES_LARGE))
+    real_large = judged.medians[(judged.labels == 0) & large]
+    usual: dict[str, list[float]] = {}
+    for i, cue in enumerate(CUE_NAMES):
+        some = (real_large if is_fine(cue) else real)[:, i]
+        if len(some) and np.isfinite(some).mean() > 0.5:
+            usual[cue] = [float(f"{v:.6g}") for v in np.nanquantile(some, USUAL)]
     own, other = probability[judged.labels == 1], probability[judged.labels == 0]
     aucs = _auc_by_kind(logits, judged.labels, judged.kind)
-    large = np.isfinite(_part(judged, CUES_LARGE))
     card = {
         "name": name,
         "version": VERSION,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from datasets.faces.finder import Face
 from detect.calibration import Platt, sigmoid
 from detect.competence import Competence
 from detect.cues import FRAME_CUES, TRACK_CUES
+from detect.cues.model import FINE
 from detect.evidence import MOST_KEPT, Evidence, cue_findings, median, track_score
 from detect.look import Seen, overlap
 from detect.results import FrameScore, TrackScore
@@ -84,6 +86,22 @@ def test_cues_are_held_against_real_faces_the_oddest_first() -> None:
     usual = evidence(4, cue=0.5)
     (found,) = cue_findings(usual, usual.table(), Plain())
     assert not found.odd
+
+
+def test_of_a_large_face_the_finer_measurement_is_told() -> None:
+    detector = Plain()
+    detector.cue_names = (FRAME_CUE, FRAME_CUE + FINE)
+    detector.card = {"cue_ranges": {FRAME_CUE: [0.0, 1.0], FRAME_CUE + FINE: [2.0, 3.0]}}
+    own = evidence(8, cue=0.5)
+    table = own.table()
+
+    def told(finely: list[float]) -> list[tuple[str, float, bool]]:
+        cues = np.column_stack([table.cues[:, 0], np.array(finely, np.float32)])
+        return [(one.name, one.value, one.odd) for one in cue_findings(own, replace(table, cues=cues), detector)]
+
+    assert told([4.0] * 8) == [(FRAME_CUE, 4.0, True)]
+    # A face that is large in a few frames alone is told of as it mostly is.
+    assert told([4.0] * 3 + [np.nan] * 5) == [(FRAME_CUE, 0.5, False)]
 
 
 def test_what_could_not_be_measured_is_no_finding() -> None:
