@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from datasets.atomic import replacing, write_json
 from datasets.errors import InputError
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     import torch
 
 CARD, WEIGHTS = "card.json", "weights.safetensors"
+Held = TypeVar("Held")
+
+
+def under(prefix: str, tensors: Mapping[str, Held]) -> dict[str, Held]:
+    """Those whose names begin with a prefix, by the rest of their names."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def save_checkpoint(folder: Path, card: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:

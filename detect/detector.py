@@ -207,25 +207,10 @@ class TrainedDetector:
 
         if self.head is None:
             return None
-        model, said, large = self.cue_model, None, False
-        if model is not None and cues is not None and np.isfinite(cues).any():
-            row = (cues if cues.ndim == 1 else model.typical(cues))[None]
-            said, large = float(model.logit(row)[0]), bool(model.is_large(row)[0])
+        said, large = None, False
+        if self.cue_model is not None and cues is not None and np.isfinite(cues).any():
+            _, said, large = self.cue_model.of_track(np.atleast_2d(cues))
         return self.head.logit(summarise(network, said, track, large))
-
-
-def median(cues: np.ndarray) -> np.ndarray:
-    """Medians (k,) of cues (N, k) over frames; NaN where no frame could be measured."""
-    if not len(cues):
-        return np.full(cues.shape[1], np.nan, np.float32)
-    # As numpy.nanmedian, which takes ten times as long: what is missing is sorted to the end.
-    ascending = np.sort(cues, axis=0)
-    count = (~np.isnan(cues)).sum(axis=0)
-    columns = np.arange(cues.shape[1])
-    low, high = (np.maximum(at, 0) for at in ((count - 1) // 2, count // 2))
-    found = (ascending[low, columns] + ascending[np.minimum(high, len(cues) - 1), columns]) / 2
-    found[~np.isfinite(cues).any(axis=0)] = np.nan
-    return found.astype(np.float32)
 
 
 def forward(
@@ -292,15 +277,15 @@ def load_detector(folder: Path, device: str = "auto") -> TrainedDetector:
     Raises:
         InputError: nothing there, damaged, tampered with, another kind of model, or an architecture that is unknown.
     """
-    from datasets.checkpoint import load_checkpoint
+    from datasets.checkpoint import load_checkpoint, under
     from detect.competence import Competence
 
     card, tensors = load_checkpoint(folder, KIND)
     try:
         architecture = card["architecture"]
         module = build_model(architecture["name"], **architecture["options"]).module
-        module.load_state_dict(_under("model.", tensors))
-        arrays = {name: tensor.numpy() for name, tensor in _under("reference.", tensors).items()}
+        module.load_state_dict(under("model.", tensors))
+        arrays = {name: tensor.numpy() for name, tensor in under("reference.", tensors).items()}
         competence = Competence.from_card(card["competence"], arrays)
         cue_model = None
         if "cues" in card:
@@ -312,7 +297,3 @@ def load_detector(folder: Path, device: str = "auto") -> TrainedDetector:
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{folder} holds a detector whose card and weights do not fit together: {reason}.") from error
-
-
-def _under(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -207,6 +207,7 @@ def load_onnx(path: Path, device: str = "auto") -> OnnxDetector:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
+    from datasets.checkpoint import under
     from detect.competence import Competence
 
     path = Path(path)
@@ -229,7 +230,7 @@ def load_onnx(path: Path, device: str = "auto") -> OnnxDetector:
         if card.get("kind") != KIND:
             raise InputError(f"{path} holds a {card.get('kind', 'unknown')} model, and a {KIND} model is needed.")
         arrays = load(base64.b64decode(held[ARRAYS], validate=True))
-        competence = Competence.from_card(card["competence"], _under("reference.", arrays))
+        competence = Competence.from_card(card["competence"], under("reference.", arrays))
         cue_model = None
         if "cues" in card:
             from detect.cues.model import CueModel
@@ -280,7 +281,3 @@ def _module(session: Any) -> torch.nn.Module:
             return ModelOutput(torch.from_numpy(found["logit"]), heat, torch.from_numpy(found["features"]))
 
     return OnnxModule()
-
-
-def _under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}

@@ -52,9 +52,7 @@ class Forest:
         Args:
             rows: (N, columns), NaN where a cue could not be measured. Raises ValueError for another number of columns.
         """
-        rows = np.asarray(rows, dtype=np.float32)
-        if rows.ndim != 2 or rows.shape[1] != len(self.medians):
-            raise ValueError(f"rows of shape {rows.shape}, and (N, {len(self.medians)}) is needed")
+        rows = as_rows(rows, len(self.medians))
         known = np.where(np.isfinite(rows), rows, self.medians)
         row = (np.arange(len(rows)) * rows.shape[1])[:, None]
         at = np.repeat(self.roots[None], len(rows), axis=0)
@@ -100,6 +98,14 @@ class Forest:
         if (right[leaf] != here[leaf]).any() or not 0 <= roots.min() <= roots.max() < len(feature) or not leaf[-1]:
             raise ValueError("these arrays hold no forest")
         return Forest(feature, threshold, left.astype(np.int32), right, roots, _depth(left, right, roots), medians)
+
+
+def as_rows(rows: np.ndarray, columns: int) -> np.ndarray:
+    """Rows as float32 (N, columns). Raises ValueError for another shape."""
+    rows = np.asarray(rows, dtype=np.float32)
+    if rows.ndim != 2 or rows.shape[1] != columns:
+        raise ValueError(f"rows of shape {rows.shape}, and (N, {columns}) is needed")
+    return rows
 
 
 def fit_forest(

@@ -121,9 +121,8 @@ def judge_clips(
         for which in (0, 1):
             network, _, _ = members[k].of(clips.crops[own, which])
             cues = clips.cues[own, which][:, CUE_COLUMNS]
-            typical = models[k].typical(cues)
-            large = bool(models[k].is_large(typical[None])[0])
-            rows.append(summarise(network, float(models[k].logit(typical[None])[0]), large=large))
+            typical, said_of_clip, large = models[k].of_track(cues)
+            rows.append(summarise(network, said_of_clip, large=large))
             labels.append(which)
             person.append(clips.person[own[0]])
             own_fold.append(k)

@@ -8,19 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from detect.cues.forest import fit_forest
-from detect.cues.frame import FRAME_CUES
 from detect.cues.model import CueModel, Line, fine, fit_line
 from evaluate.general.table import COLUMNS, FINE_CUES, Table
 
 FEWEST_IN_LEAF = 3
 # Noise, spectrum, coding blocks and the small parts of eyes and mouth tell the drawn pairs apart better than they tell
 # swaps that others made: they answer to how a swap was encoded. Trees are grown on detail, edges and colour alone.
-TREE_CUES = tuple(
-    name for name in FRAME_CUES if not name.startswith(("noise", "spectrum", "grid", "blank", "lab_", "eye", "teeth"))
-)
+TREE_CUES = tuple(name for name in FINE_CUES if not name.startswith("spectrum"))
 # A line that also saw colours learnt how these were changed, in one direction.
 LINE_CUES = tuple(
-    name for name in TREE_CUES if not name.startswith(("jaw_step", "spread", "fine_chroma", "chroma_over", "shear"))
+    name for name in TREE_CUES if not name.startswith(("jaw_step", "spread", "fine_chroma", "chroma_over"))
 )
 # Of large faces, where fine detail is left after encoding, the spectrum too, and all of it at both scales.
 LARGE_CUES = (*LINE_CUES, *(name for name in FINE_CUES if name.startswith("spectrum")))

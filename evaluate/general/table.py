@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields
 from functools import partial
+from itertools import chain, islice
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -92,9 +93,8 @@ def draw_pairs(
 ) -> Table:
     """Pairs of single frames to learn from, of the people of a file that ``save_portraits`` wrote."""
     parts, step = range(-(-count // PART)), f"drawing {'large ' if large else ''}pairs"
-    return _drawn(
-        step, portraits, parts, partial(_pairs_of_part, seed, large, changes), folder, workers, progress, large
-    )
+    make = partial(_pairs_of_part, seed, large, changes)
+    return _drawn(step, portraits, parts, make, folder, workers, progress, large)
 
 
 def draw_clips(
@@ -121,8 +121,6 @@ def _drawn(
     large: bool,
 ) -> Table:
     parts = list(parts)
-    if large and not parts:
-        return _table([], "", 0)
     files = [folder / f"{number:05d}.npz" for number in range(len(parts))]
     missing = [(part, file) for part, file in zip(parts, files, strict=True) if not file.is_file()]
     with ProcessPoolExecutor(workers, get_context("spawn"), _begin, (portraits,)) as pool:
@@ -134,7 +132,7 @@ def _drawn(
             progress(step, done, len(parts))
     found = [_load(file) for file in files]
     # Material may hold no large face, but has to hold some.
-    return joined(found) if not large or any(len(table) for table in found) else found[0]
+    return _table([], "", 0) if large and not any(map(len, found)) else joined(found)
 
 
 def _begin(portraits: Path) -> None:
@@ -152,8 +150,8 @@ def _load(file: Path) -> Table:
 
 def joined(tables: Iterable[Table]) -> Table:
     """All rows of several tables. Raises InputError where there is none."""
-    parts = list(tables)
-    if not any(len(part) for part in parts):
+    parts = [table for table in tables if len(table)]
+    if not parts:
         raise InputError("No training pair could be drawn: there are too few faces, or too small ones.")
     return Table(**{one.name: np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Table)})
 
@@ -163,22 +161,13 @@ def _pairs_of_part(seed: int, large: bool, changes: Mapping[str, float], part: i
     fit = [number for number, one in enumerate(_portraits) if not large or one.side >= LARGE]
     framed = [number for number in fit if _portraits[number].clip]
     others = [number for number in fit if not _portraits[number].clip]
-    if not fit:
-        return _table([], "", 0)
 
     def drawn() -> Iterator[tuple[Made, Portrait]]:
-        made_so_far = 0
-        for _ in range(PART * ATTEMPTS):
+        for _ in range(PART * ATTEMPTS if fit else 0):
             some = framed if (rng.random() < OF_CLIPS and framed) or not others else others
-            target = int(rng.choice(some))
-            made = make_pair(_portraits, target, rng, large, changes)
-            if made is not None and (made.side >= LARGE) == large:
-                yield made, _portraits[target]
-                made_so_far += 1
-            if made_so_far == PART:
-                break
+            yield from _made(int(rng.choice(some)), rng, large, changes)
 
-    return _table(drawn(), "", 0)
+    return _table(islice(drawn(), PART), "", 0)
 
 
 def _frames_of_clip(seed: int, large: bool, named: tuple[str, int]) -> Table:
@@ -186,15 +175,18 @@ def _frames_of_clip(seed: int, large: bool, named: tuple[str, int]) -> Table:
     own = [at for at, one in enumerate(_portraits) if one.clip == clip]
     chosen = np.unique(np.linspace(0, len(own) - 1, min(FRAMES, len(own))).round().astype(int))
     draw = np.random.default_rng((seed, number, *clip.encode())).integers(2**63)
+    # One draw for all frames of a clip: the same kind, size, softness, mask and codec.
+    drawn = (_made(own[at], np.random.default_rng(draw), large) for at in chosen)
+    return _table(chain.from_iterable(drawn), f"{clip} {number}{' large' if large else ''}", SIZE)
 
-    def drawn() -> Iterator[tuple[Made, Portrait]]:
-        for at in chosen:
-            # One draw for all frames of a clip: the same kind, size, softness, mask and codec.
-            made = make_pair(_portraits, own[at], np.random.default_rng(draw), large)
-            if made is not None and (made.side >= LARGE) == large:
-                yield made, _portraits[own[at]]
 
-    return _table(drawn(), f"{clip} {number}{' large' if large else ''}", SIZE)
+def _made(
+    target: int, rng: np.random.Generator, large: bool, changes: Mapping[str, float] = MOSTLY
+) -> Iterator[tuple[Made, Portrait]]:
+    """The pair of a face, and the face; nothing where it can't be made, or not of that size."""
+    made = make_pair(_portraits, target, rng, large, changes)
+    if made is not None and (made.side >= LARGE) == large:
+        yield made, _portraits[target]
 
 
 def _table(drawn: Iterable[tuple[Made, Portrait]], clip: str, size: int) -> Table:

@@ -70,13 +70,12 @@ def train(options: argparse.Namespace, progress: Progress) -> Mapping[str, Any]:
     held = dict(zip(everyone.person.tolist(), folds_of(everyone.person, FOLDS).tolist(), strict=True))
     learnt = _learnt(options, file, progress)
     folds = [[person for person, own in held.items() if own == k] for k in range(FOLDS)]
-    few, many = (options.work / name for name in ("large-clips", "clips"))
-    pseudo = joined(
-        [
-            draw_clips(file, options.draws[0], options.seed + 2, many, options.workers, progress),
-            draw_clips(file, options.draws[1], options.seed + 4, few, options.workers, progress, large=True),
-        ]
-    )
+
+    def clips_of(name: str, draws: int, seed: int, large: bool = False) -> Table:
+        return draw_clips(file, draws, options.seed + seed, options.work / name, options.workers, progress, large)
+
+    usual, large = options.draws
+    pseudo = joined([clips_of("clips", usual, 2), clips_of("large-clips", large, 4, large=True)])
     if not (pseudo.side >= LARGE).any():
         # What nothing can be calibrated on is not learnt.
         learnt = replace(learnt, large=learnt.large.of(np.zeros(len(learnt.large), bool)))

@@ -44,13 +44,13 @@ def _square(m: Measured, size: int) -> np.ndarray | None:
 
 def _fit(pixels: np.ndarray | None) -> tuple[float, float]:
     """Slope of log power over log frequency, and how far the finest frequencies lie above that line."""
+    from scipy.fft import rfft2
+
     if pixels is None:
         return NAN, NAN
     size = len(pixels)
     window = np.hanning(size).astype(np.float32)
     flat = (pixels - pixels.mean()) * window[:, None] * window
-    from scipy.fft import rfft2
-
     found = rfft2(flat)
     power = (found.real**2 + found.imag**2) / float((window**2).sum() ** 2)
     ring, count, frequency = _rings(size)
